@@ -1,0 +1,137 @@
+"""Every setting of the server, in one list: it feeds the TOML file, the environment, the flags and docs/settings.md.
+
+Order of precedence: flag, then environment (``DUI_FHIR_<NAME>``), then the TOML file, then the default here.
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting. ``kind`` is int, float, str, bool, or ``list`` (of strings; comma separated in the environment)."""
+
+    name: str
+    kind: type
+    default: Any
+    help: str
+
+
+SETTINGS: tuple[Setting, ...] = (
+    # where things are
+    Setting("data_dir", str, "data", "Dossier des données (bases, journaux, clés)."),
+    Setting("store", str, "sqlite", "Moteur : « sqlite », « memory » (essais) ou une URL mongodb://…"),
+    Setting("host", str, "127.0.0.1", "Adresse d'écoute."),
+    Setting("port", int, 8080, "Port d'écoute."),
+    Setting("workers", int, 2, "Processus qui servent les requêtes HTTP."),
+    Setting("threads", int, 4, "Fils d'exécution par processus HTTP."),
+    Setting("public_url", str, "", "URL publique du serveur, sans chemin ; vide = celle de la requête."),
+    # who may enter
+    Setting("auth", str, "none", "« none » (boucle locale seulement) ou « oauth » (à venir, ticket 5)."),
+    Setting("default_tenant", str, "demo", "Organisme servi sous /fhir."),
+    # plugins
+    Setting("plugins", list, ["commun", "pa", "dom"], "Couloirs actifs, dans l'ordre ; le tronc commun l'est toujours."),
+    Setting("plugin_folders", list, [], "Dossiers de couloirs chargés en plus, sans installation."),
+    # FHIR
+    Setting("time_zone", str, "Europe/Paris", "Fuseau des dates écrites sans décalage horaire."),
+    Setting("page_size", int, 50, "Ressources par page quand _count n'est pas donné."),
+    Setting("page_size_max", int, 1000, "Plus grande valeur servie pour _count."),
+    Setting("body_bytes_max", int, 50_000_000, "Taille maximale d'un corps de requête, en octets."),
+    Setting("json_depth_max", int, 64, "Profondeur maximale d'un corps JSON."),
+    Setting("bundle_entries_max", int, 10_000, "Entrées maximales d'un Bundle reçu."),
+    Setting("search_or_values_max", int, 500, "Valeurs séparées par des virgules dans un paramètre de recherche."),
+    Setting("search_chain_depth_max", int, 5, "Maillons d'un paramètre chaîné ou _has."),
+    Setting("search_includes_max", int, 1000, "Ressources ajoutées à une page par _include et _revinclude."),
+    Setting("write_attempts", int, 5, "Essais d'une écriture dont la lecture préalable a vieilli."),
+    # store
+    Setting("store_timeout_s", float, 30.0, "Attente maximale d'une réponse du processus d'écriture, en secondes."),
+    Setting("read_timeout_s", float, 10.0, "Durée maximale d'une lecture du magasin, en secondes."),
+    Setting("tenants_open_max", int, 128, "Bases d'organismes ouvertes à la fois par processus."),
+    Setting("mongo_allow_standalone", bool, False, "Essais seulement : accepter un MongoDB sans réplication, en boucle locale."),
+    # outbox and services
+    Setting("worker_embedded", bool, True, "Le serveur lance aussi le processus d'envoi (sinon : dui-fhir worker)."),
+    Setting("job_lease_s", float, 120.0, "Durée pendant laquelle un envoi reste réservé à son processus, en secondes."),
+    Setting("job_attempts_max", int, 12, "Essais d'un envoi avant l'abandon."),
+    Setting("job_retry_first_s", float, 5.0, "Premier délai avant un nouvel essai ; il double ensuite, en secondes."),
+    Setting("job_retry_max_s", float, 3600.0, "Plus long délai entre deux essais, en secondes."),
+    Setting("worker_poll_s", float, 1.0, "Attente entre deux lectures de la boîte d'envoi, en secondes."),
+    Setting("dmp_url", str, "", "URL du service DMP (base …/si-dmp-server/v2/services) ; vide = envoi désactivé."),
+    Setting("dmp_timeout_s", float, 30.0, "Attente maximale d'une réponse du DMP, en secondes."),
+    # operation
+    Setting("log_level", str, "INFO", "Niveau du journal (DEBUG, INFO, WARNING, ERROR)."),
+)  # fmt: skip
+
+_BY_NAME = {setting.name: setting for setting in SETTINGS}
+
+
+class SettingError(ValueError):
+    """A setting has an unknown name or a value of the wrong type; the message is in French."""
+
+
+class Settings:
+    """The settings in force, read as attributes (``settings.page_size``); frozen."""
+
+    __slots__ = ("_values",)
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        unknown = sorted(set(values) - set(_BY_NAME))
+        if unknown:
+            raise SettingError(f"réglage inconnu : {', '.join(unknown)}")
+        chosen = {s.name: _convert(s, values.get(s.name, s.default)) for s in SETTINGS}
+        object.__setattr__(self, "_values", chosen)
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self._values[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError("settings are frozen")
+
+    def as_environment(self) -> dict[str, str]:
+        """Return the variables that give the same settings to a child process."""
+        return {
+            f"DUI_FHIR_{name.upper()}": ",".join(value) if isinstance(value, list) else str(value)
+            for name, value in self._values.items()
+        }
+
+    def with_(self, **changes: Any) -> "Settings":
+        """Return a copy with some values replaced."""
+        return Settings({**self._values, **changes})
+
+
+def load(
+    *, file: Path | None = None, environment: Mapping[str, str] | None = None, flags: Mapping[str, Any] | None = None
+) -> Settings:
+    """Read the settings from their three sources.
+
+    Raises: SettingError (unknown name, wrong type, unreadable file).
+    """
+    values: dict[str, Any] = {}
+    if file is not None:
+        try:
+            values |= tomllib.loads(file.read_text(encoding="utf-8"))
+        except (OSError, tomllib.TOMLDecodeError) as error:
+            raise SettingError(f"fichier de réglages illisible : {file} ({error})") from error
+    environment = os.environ if environment is None else environment
+    values |= {
+        s.name: environment[variable] for s in SETTINGS if (variable := f"DUI_FHIR_{s.name.upper()}") in environment
+    }
+    values |= {name: value for name, value in (flags or {}).items() if value is not None}
+    return Settings(values)
+
+
+def _convert(setting: Setting, value: Any) -> Any:
+    try:
+        if setting.kind is list:
+            return [v for v in value.split(",") if v] if isinstance(value, str) else [str(v) for v in value]
+        if setting.kind is bool and isinstance(value, str):
+            return {"true": True, "1": True, "false": False, "0": False}[value.lower()]
+        return setting.kind(value)
+    except (KeyError, TypeError, ValueError):
+        raise SettingError(f"réglage {setting.name} : « {value} » n'est pas de type {setting.kind.__name__}") from None
