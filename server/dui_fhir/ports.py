@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
 from dui_fhir.domain.actor import Actor
-from dui_fhir.domain.change import Resource
+from dui_fhir.domain.context import Reader, Renderer
 from dui_fhir.domain.issues import Issue
 from dui_fhir.domain.job import Job
 from dui_fhir.domain.plan import Plan, Result
 from dui_fhir.domain.query import Cursor, Query
 from dui_fhir.domain.version import Version
+
+
+__all__ = ["Clock", "Connector", "Reader", "Renderer", "Store", "Stores", "TokenVerifier"]
 
 
 class Clock(Protocol):
@@ -115,16 +118,6 @@ class Stores(Protocol):
 
     def close(self) -> None:
         """Release handles and processes; acknowledged data are already safe."""
-
-
-class Reader(Protocol):
-    """Reading on behalf of plugins and connectors, as plain resources. Access rules of the actor apply."""
-
-    def read(self, reference: str) -> Resource | None:
-        """Return the current resource of ``Type/id``; None where absent or deleted."""
-
-    def search(self, type: str, params: Sequence[tuple[str, str]]) -> list[Resource]:
-        """Return all matches (over 1 000: raises Unprocessable ``core-too-many-matches``)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

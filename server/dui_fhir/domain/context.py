@@ -1,0 +1,48 @@
+"""What a rule or an operation may know and use: given by the server, never reached for."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from dui_fhir.domain.actor import Actor
+from dui_fhir.domain.change import Resource
+from dui_fhir.domain.structure import Structure
+
+
+class Reader(Protocol):
+    """Reading on behalf of plugins and connectors, as plain resources. Access rules of the actor apply."""
+
+    def read(self, reference: str) -> Resource | None:
+        """Return the current resource of ``Type/id``; None where absent or deleted."""
+
+    def search(self, type: str, params: Sequence[tuple[str, str]]) -> list[Resource]:
+        """Return all matches of a FHIR search (over 1 000: raises Unprocessable ``core-too-many-matches``)."""
+
+
+class Renderer(Protocol):
+    """Turning a corridor's template and data into a document for people."""
+
+    def pdf(self, template: Path, data: Mapping[str, Any]) -> bytes:
+        """Return a PDF/A-1b. ``data`` is JSON. Raises: Unprocessable (``document-template``) where the template fails."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """The circumstances of one request.
+
+    ``structure`` is the one whose rules apply (stay, then actor, then identifier), None where unresolved; ``corridors`` the
+    plugin ids active for it, the common trunk included; ``parameters`` maps ``<plugin>.<name>`` to a value (delays in days
+    unless the name says otherwise); ``reprise`` True while importing, when rules only report (decision D7).
+    """
+
+    tenant: str
+    actor: Actor
+    now: datetime
+    reader: Reader
+    structure: Structure | None = None
+    structures: tuple[Structure, ...] = ()
+    corridors: frozenset[str] = frozenset({"commun"})
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    reprise: bool = False
