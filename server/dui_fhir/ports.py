@@ -15,7 +15,6 @@ from dui_fhir.domain.plan import Plan, Result
 from dui_fhir.domain.query import Cursor, Query
 from dui_fhir.domain.version import Version
 
-
 __all__ = ["Clock", "Connector", "Reader", "Renderer", "Store", "Stores", "TokenVerifier"]
 
 
