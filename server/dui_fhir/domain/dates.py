@@ -87,4 +87,4 @@ def to_ms(moment: datetime) -> int:
 def instant(ms: int) -> str:
     """Return the FHIR instant of epoch milliseconds, in UTC with three decimals: ``2026-11-24T09:00:00.123Z``."""
     moment = _EPOCH + timedelta(milliseconds=ms)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
+    return f"{moment.year:04d}-{moment:%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"

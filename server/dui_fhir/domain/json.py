@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-_INEXACT = re.compile(rb"[\[:,]\s*-?[0-9]+(?:[.eE]|[0-9]{15})")
+_INEXACT = re.compile(rb"(?:^|[\[:,])\s*(?:-0|-?[0-9]+(?:[.eE]|[0-9]{15}))")
 
 
 class Decimal(float):
@@ -48,7 +48,7 @@ def dumps(value: Any, *, pretty: bool = False) -> bytes:
 
 
 def _integer(text: str) -> int | Decimal:
-    return int(text) if len(text) < 16 else Decimal(text)
+    return int(text) if len(text) < 16 and text != "-0" else Decimal(text)
 
 
 def _verbatim(value: object) -> object:
