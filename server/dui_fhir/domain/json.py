@@ -11,7 +11,8 @@ from typing import Any
 
 import orjson
 
-_INEXACT = re.compile(rb"(?:^|[\[:,])\s*(?:-0|-?[0-9]+(?:[.eE]|[0-9]{15}))")
+_INEXACT = re.compile(rb'(?:":|[,\[])\s*(?:-0|-?[0-9]+(?:[.eE]|[0-9]{15}))')
+# an `":` or a `,` before the digits: an OID after `urn:oid:` must not send the whole body down the slow road
 
 
 class Decimal(float):
