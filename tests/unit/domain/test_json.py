@@ -14,7 +14,7 @@ DECIMAL_TEXT = st.from_regex(r"-?(0|[1-9][0-9]{0,5})(\.[0-9]{1,8})?([eE][+-]?[0-
 
 @given(DECIMAL_TEXT)
 def test_loads_dumps__any_number__returns_the_same_bytes(text: str) -> None:
-    document = f'{{"a":[{text},{{"b":{text}}}]}}'.encode()
+    document = f'{{"a":[null,{text},{{"b":{text}}}]}}'.encode()
 
     assert json.dumps(json.loads(document)) == document
 
