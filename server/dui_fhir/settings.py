@@ -135,3 +135,37 @@ def _convert(setting: Setting, value: Any) -> Any:
         return setting.kind(value)
     except (KeyError, TypeError, ValueError):
         raise SettingError(f"réglage {setting.name} : « {value} » n'est pas de type {setting.kind.__name__}") from None
+
+
+def markdown() -> str:
+    """Return docs/settings.md: ``python -m dui_fhir.settings > docs/settings.md``."""
+    rows = [
+        f"| `{s.name}` | `DUI_FHIR_{s.name.upper()}` | {_KINDS[s.kind]} | {_shown(s.default)} | {s.help} |"
+        for s in SETTINGS
+    ]
+    return "\n".join([_HEADING, *rows, ""])
+
+
+_KINDS = {int: "entier", float: "nombre", str: "texte", bool: "oui/non", list: "liste"}
+_HEADING = """# Réglages
+
+Page produite par `python -m dui_fhir.settings` ; un test vérifie qu'elle est à jour.
+
+Trois sources, de la plus forte à la plus faible : l'option de la commande (`--port 8081`), la variable d'environnement
+(`DUI_FHIR_PORT=8081`), le fichier TOML donné par `--config` (`port = 8081`). Une valeur inconnue ou d'un autre type arrête le
+démarrage avec une phrase qui la nomme. Dans l'environnement, une liste s'écrit avec des virgules.
+
+| réglage | variable | type | défaut | rôle |
+|---|---|---|---|---|"""
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, list):
+        return f"`{','.join(value)}`" if value else "(vide)"
+    if isinstance(value, bool):
+        return "`true`" if value else "`false`"
+    return f"`{value}`" if value != "" else "(vide)"
+
+
+if __name__ == "__main__":
+    print(markdown(), end="")
