@@ -85,11 +85,12 @@ def page() -> str:
         kinds.add(STATUS.get(r.made_by, "remarque"))
         if r.text and r.text not in texts:
             texts.append(r.text)
-    rows = [
-        f"| `{i}` | {', '.join(sorted(k))} | {' — '.join(t).replace('|', '\\|') or '(texte de la cause)'} |"
-        for i, (k, t) in sorted(by_id.items())
-    ]
+    rows = [f"| `{i}` | {', '.join(sorted(k))} | {_cell(t)} |" for i, (k, t) in sorted(by_id.items())]
     return "\n".join([HEADING, *rows, ""])
+
+
+def _cell(texts: list[str]) -> str:
+    return " — ".join(texts).replace("|", "&#124;") or "(texte de la cause)"
 
 
 HEADING = """# Erreurs

@@ -1,0 +1,114 @@
+"""``dui-fhir serve``: one parent that supervises the writer, the HTTP processes and the worker."""
+
+import contextlib
+import ipaddress
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from dui_fhir.cli import options
+from dui_fhir.domain.errors import ConfigurationError
+from dui_fhir.settings import Settings
+
+
+@click.command()
+@click.option("--host", help="Adresse d'écoute [défaut : 127.0.0.1]")
+@click.option("--port", type=int, help="Port d'écoute [défaut : 8080]")
+@options.data
+@click.option("--workers", type=click.IntRange(1, 64), help="Processus HTTP [défaut : 2]")
+@click.option(
+    "--auth", type=click.Choice(["none", "oauth"]), help="Authentification [défaut : none, boucle locale seulement]"
+)
+@options.plugin_folder
+@options.config
+def command(config: Path | None, **flags: Any) -> None:
+    """Démarre le serveur FHIR.
+
+    Lance le processus d'écriture (SQLite), les processus HTTP et le processus d'envoi, les surveille et les relance. Le premier
+    démarrage sur un dossier vide crée l'organisme par défaut. Base FHIR d'un organisme : /t/<organisme>/fhir ; /fhir est celle
+    de l'organisme par défaut. Arrêt : Ctrl-C ou SIGTERM.
+    """
+    serve(options.settings_from(config, **flags))
+
+
+def serve(settings: Settings) -> None:
+    """Check, announce, run until stopped. Raises: ConfigurationError before anything listens."""
+    refuse_open_door(settings)
+    from dui_fhir import app
+
+    app.check(settings)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(app.running_writer(settings))
+        created = app.ensure_default_tenant(settings)
+        if settings.worker_embedded:
+            stack.enter_context(child(settings, "worker"))
+        _announce(settings, created)
+        _listen(settings)
+
+
+def refuse_open_door(settings: Settings) -> None:
+    """Without authentication, only the loopback may be listened on. Raises: ConfigurationError."""
+    if settings.auth == "oauth":
+        raise ConfigurationError.of(
+            "core-auth-oauth-unavailable",
+            "L'authentification « oauth » n'est pas encore disponible ; utilisez --auth none.",
+        )
+    if settings.auth == "none" and not _loopback(settings.host):
+        raise ConfigurationError.of(
+            "core-auth-none-exposed",
+            f"Sans authentification (--auth none), l'adresse d'écoute doit être locale : {settings.host} ne l'est pas.",
+        )
+
+
+def _loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+@contextlib.contextmanager
+def child(settings: Settings, *arguments: str) -> Iterator[None]:
+    """Run ``dui-fhir …`` beside the server, relaunched where it dies, ended with it."""
+    from dui_fhir.cli.supervision import Supervised
+
+    environment = {**os.environ, **settings.as_environment(), "DUI_FHIR_PARENT_PIPE": "1"}
+    with Supervised([sys.executable, "-m", "dui_fhir.cli", *arguments], environment, stdin=subprocess.PIPE):
+        yield
+
+
+def _announce(settings: Settings, created: str | None) -> None:
+    base = f"http://{settings.host}:{settings.port}"
+    if created:
+        click.echo(f"Organisme « {created} » créé (premier démarrage).")
+    click.echo(f"dui-fhir écoute sur {base}/fhir (données : {Path(settings.data_dir).resolve()}).")
+    click.echo(
+        "Attention : aucune authentification (--auth none) ; accès limité à cette machine, données fictives seulement."
+    )
+
+
+def _listen(settings: Settings) -> None:
+    from granian import Granian
+    from granian.constants import HTTPModes, Interfaces
+
+    os.environ.update(settings.as_environment())  # how the HTTP processes receive the settings
+    Granian(
+        "dui_fhir.app:wsgi",
+        address=settings.host,
+        port=settings.port,
+        interface=Interfaces.WSGI,
+        workers=settings.workers,
+        blocking_threads=settings.threads,
+        http=HTTPModes.http1,
+        respawn_failed_workers=True,
+        respawn_interval=0.5,
+        log_enabled=False,
+        websockets=False,
+    ).serve()

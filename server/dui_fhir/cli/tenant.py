@@ -1,0 +1,80 @@
+"""``dui-fhir tenant``: the organismes gestionnaires and their structures."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import click
+
+from dui_fhir.cli import options
+from dui_fhir.domain.structure import Structure
+
+_FINESS = re.compile(r"[0-9][0-9AB][0-9]{7}")
+
+
+@click.group()
+def command() -> None:
+    """Organismes gestionnaires (un organisme = une base séparée) et leurs structures."""
+
+
+@command.command()
+@click.argument("name")
+@click.option(
+    "--structure",
+    "structures",
+    multiple=True,
+    metavar="FINESS,CATÉGORIE,NOM,ADRESSE",
+    help="Une structure de l'organisme (répétable). Des virgules sont permises dans l'adresse.",
+)
+@click.option(
+    "--corridor", "corridors", multiple=True, help="Couloir imposé, si la catégorie en désigne plusieurs ou aucun."
+)
+@options.data
+@options.plugin_folder
+@options.config
+def add(name: str, structures: tuple[str, ...], corridors: tuple[str, ...], config: Path | None, **flags: Any) -> None:
+    """Crée l'organisme NAME, ou complète ses structures.
+
+    Exemple : dui-fhir tenant add alpha --structure "330785001,500,EHPAD Les Tilleuls,1 rue des Lilas, 33000 Bordeaux"
+    """
+    settings = options.settings_from(config, **flags)
+    from dui_fhir import app
+
+    for text in app.add_tenant(settings, name, [structure(s) for s in structures], corridors):
+        click.echo(text)
+
+
+@command.command("list")
+@options.data
+@options.config
+def list_(config: Path | None, **flags: Any) -> None:
+    """Liste les organismes et leurs structures."""
+    settings = options.settings_from(config, **flags)
+    from dui_fhir import app
+
+    tenants = app.list_tenants(settings)
+    if not tenants:
+        click.echo("Aucun organisme. Pour en créer un : dui-fhir tenant add NOM")
+    for name, structures in tenants:
+        click.echo(name)
+        for s in structures:
+            click.echo(
+                f"  {s.finess}  catégorie {s.category or '?'}  {s.name}  [{', '.join(s.corridors) or 'tronc commun seul'}]"
+            )
+
+
+def structure(text: str) -> Structure:
+    """Parse ``FINESS,category,name,address``. Raises: click.BadParameter."""
+    parts = [part.strip() for part in text.split(",", 3)]
+    if len(parts) != 4 or not all(parts):
+        raise click.BadParameter(
+            "quatre valeurs sont attendues : FINESS,CATÉGORIE,NOM,ADRESSE", param_hint="--structure"
+        )
+    finess, category, name, address = parts
+    if not _FINESS.fullmatch(finess):
+        raise click.BadParameter(f"« {finess} » n'est pas un numéro FINESS (9 caractères)", param_hint="--structure")
+    if not re.fullmatch(r"[0-9]{3}", category):
+        raise click.BadParameter(
+            f"« {category} » n'est pas une catégorie FINESS (3 chiffres)", param_hint="--structure"
+        )
+    return Structure(finess=finess, category=category, name=name, address=address)

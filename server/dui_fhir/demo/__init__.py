@@ -1,0 +1,1 @@
+"""The demonstration: one fictitious person, from the FHIR transaction to the DMP."""
