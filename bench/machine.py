@@ -1,0 +1,83 @@
+"""What the machine and the processes cost: fsyncs per second, memory, CPU seconds, bytes on disk."""
+
+import os
+import time
+from pathlib import Path
+
+
+def fsyncs_per_s(folder: Path, seconds: float = 1.0) -> float:
+    """Append 4 KiB and fsync, as often as possible."""
+    file = folder / "fsync.probe"
+    block = b"\0" * 4096
+    count = 0
+    with file.open("wb", buffering=0) as stream:
+        end = time.perf_counter() + seconds
+        while time.perf_counter() < end:
+            stream.write(block)
+            os.fsync(stream.fileno())
+            count += 1
+    file.unlink()
+    return count / seconds
+
+
+def tree(pid: int) -> list[int]:
+    """Return this process and all its descendants."""
+    parents: dict[int, list[int]] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                fields = (entry / "stat").read_text().rsplit(")", 1)[1].split()
+            except (OSError, IndexError):
+                continue  # the process ended between the listing and the reading
+            parents.setdefault(int(fields[1]), []).append(int(entry.name))
+    found, todo = [], [pid]
+    while todo:
+        current = todo.pop()
+        found.append(current)
+        todo += parents.get(current, [])
+    return found
+
+
+def memory_mb(pids: list[int]) -> dict[int, tuple[str, float]]:
+    """Return name and proportional set size (PSS, MB) of each process: shared pages are counted once in the sum."""
+    sizes: dict[int, tuple[str, float]] = {}
+    for pid in pids:
+        try:
+            rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+            command = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue
+        pss = next((int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:")), 0)
+        sizes[pid] = (_role(command), pss / 1024)
+    return sizes
+
+
+def _role(command: str) -> str:
+    for mark, role in (
+        ("store.sqlite.writer", "écrivain"),
+        ("cli worker", "envoi"),
+        ("multiprocessing.spawn", "HTTP"),
+        ("resource_tracker", "suivi"),
+        ("serve", "parent"),
+    ):
+        if mark in command:
+            return role
+    return command[:30]
+
+
+def cpu_s(pids: list[int]) -> float:
+    """Return user + system CPU seconds used so far by these processes."""
+    ticks = os.sysconf("SC_CLK_TCK")
+    total = 0.0
+    for pid in pids:
+        try:
+            fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+        except OSError:
+            continue
+        total += (int(fields[11]) + int(fields[12])) / ticks
+    return total
+
+
+def disk_mb(folder: Path) -> float:
+    """Return the size of a folder."""
+    return sum(f.stat().st_size for f in folder.rglob("*") if f.is_file()) / 1e6
