@@ -156,17 +156,17 @@ def _small_bundle(number: int) -> bytes:
 
 
 def _create(port: int, resource: dict[str, Any]) -> str:
-    request = urllib.request.Request(  # noqa: S310 - loopback
+    request = urllib.request.Request(
         f"http://127.0.0.1:{port}/fhir/{resource['resourceType']}",
         data=json.dumps(resource).encode(),
         headers={"Content-Type": "application/fhir+json"},
     )
-    with urllib.request.urlopen(request) as answer:  # noqa: S310
+    with urllib.request.urlopen(request) as answer:
         return str(json.load(answer)["id"])
 
 
 def _get(port: int, path: str) -> bytes:
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}") as answer:  # noqa: S310
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}") as answer:
         return bytes(answer.read())
 
 

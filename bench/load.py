@@ -47,8 +47,8 @@ def get(path: str, host: str = "127.0.0.1") -> bytes:
 
 def send(method: str, path: str, body: bytes, host: str = "127.0.0.1", headers: str = "") -> bytes:
     """Return the bytes of a request with a JSON body."""
-    head = f"{method} {path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/fhir+json\r\n{headers}Content-Length: {len(body)}\r\n\r\n"
-    return head.encode() + body
+    head = f"{method} {path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/fhir+json\r\n{headers}"
+    return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
 
 class _Connection:

@@ -177,7 +177,7 @@ class _Maker:
         rpps = {
             "type": _concept("http://terminology.hl7.org/CodeSystem/v2-0203", "RPPS"),
             "system": "urn:oid:1.2.250.1.71.4.2.1",
-            "value": "899700000012",
+            "value": "899700000013",
         }
         return self._resource(
             "Practitioner",
