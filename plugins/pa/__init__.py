@@ -1,0 +1,1 @@
+"""Corridor PA: elderly people (MS1)."""
