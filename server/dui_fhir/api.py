@@ -1,0 +1,111 @@
+"""What a plugin may import: this module, and nothing else of ``dui_fhir``.
+
+Values are those of ``dui_fhir.domain``; what is not listed in ``__all__`` may change without notice.
+"""
+
+from dui_fhir.domain.actor import SYSTEM, Actor
+from dui_fhir.domain.change import Change, Interaction, Resource
+from dui_fhir.domain.context import Context, Reader, Renderer
+from dui_fhir.domain.dates import instant, interval, to_ms
+from dui_fhir.domain.errors import (
+    BadRequest,
+    Conflict,
+    DuiError,
+    Forbidden,
+    NotFound,
+    PreconditionFailed,
+    Unauthorized,
+    Unavailable,
+    Unprocessable,
+)
+from dui_fhir.domain.ids import new_id
+from dui_fhir.domain.issues import Issue, Severity, outcome
+from dui_fhir.domain.job import Job
+from dui_fhir.domain.json import Decimal, dumps, loads
+from dui_fhir.domain.operation import Answer, Operation, OperationRequest
+from dui_fhir.domain.query import (
+    AllOf,
+    AnyOf,
+    Chain,
+    DateIs,
+    Has,
+    IdIn,
+    Missing,
+    Node,
+    Not,
+    NumberIs,
+    QuantityIs,
+    ReferenceIs,
+    StringIs,
+    TokenIs,
+    TypeIn,
+    UriIs,
+)
+from dui_fhir.domain.reference import Reference, walk
+from dui_fhir.domain.structure import Structure
+from dui_fhir.hookspecs import Remark, hookimpl
+from dui_fhir.ports import Connector, Delivered, Delivery, Rejected, RetryLater, Stores
+from dui_fhir.settings import Setting, Settings
+
+__all__ = [
+    "SYSTEM",
+    "Actor",
+    "AllOf",
+    "Answer",
+    "AnyOf",
+    "BadRequest",
+    "Chain",
+    "Change",
+    "Conflict",
+    "Connector",
+    "Context",
+    "DateIs",
+    "Decimal",
+    "Delivered",
+    "Delivery",
+    "DuiError",
+    "Forbidden",
+    "Has",
+    "IdIn",
+    "Interaction",
+    "Issue",
+    "Job",
+    "Missing",
+    "Node",
+    "Not",
+    "NotFound",
+    "NumberIs",
+    "Operation",
+    "OperationRequest",
+    "PreconditionFailed",
+    "QuantityIs",
+    "Reader",
+    "Reference",
+    "ReferenceIs",
+    "Rejected",
+    "Remark",
+    "Renderer",
+    "Resource",
+    "RetryLater",
+    "Setting",
+    "Settings",
+    "Severity",
+    "Stores",
+    "StringIs",
+    "Structure",
+    "TokenIs",
+    "TypeIn",
+    "Unauthorized",
+    "Unavailable",
+    "Unprocessable",
+    "UriIs",
+    "dumps",
+    "hookimpl",
+    "instant",
+    "interval",
+    "loads",
+    "new_id",
+    "outcome",
+    "to_ms",
+    "walk",
+]
