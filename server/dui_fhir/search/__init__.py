@@ -1,0 +1,1 @@
+"""Search: URL → query, resource → index values, and what a query means."""
