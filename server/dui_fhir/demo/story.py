@@ -6,13 +6,14 @@ A step that does not do exactly what it announces raises :class:`StoryError`; th
 import hashlib
 import json
 import time
+from datetime import date
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import httpx
 
-from dui_fhir.demo import person
+from dui_fhir.demo import identity
 from dui_fhir.domain.change import Resource
 
 WAIT_S = 60.0
@@ -103,7 +104,7 @@ class Story:
         stored = self._call(
             "PUT",
             f"Patient/{patient['id']}",
-            person.with_ins(patient),
+            identity.with_ins(patient, date.today()),
             "d-patient-ins",
             {"If-Match": f'W/"{patient["meta"]["versionId"]}"'},
         )
@@ -114,7 +115,7 @@ class Story:
     def sign(self, document: Resource) -> Resource:
         """(e) The director signs; the document is final."""
         self._call(
-            "POST", f"DocumentReference/{document['id']}/$sign", person.signature(), f"signature-{document['id']}"
+            "POST", f"DocumentReference/{document['id']}/$sign", SIGNATURE, f"signature-{document['id']}"
         )
         signed = self._call("GET", f"DocumentReference/{document['id']}")
         _demand(signed.get("docStatus") == "final", "le document signé n'est pas final")
