@@ -7,9 +7,9 @@ Which field feeds which part of which variable follows the order of the fields; 
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, cast
+from typing import Any, Final
 
-from dui_fhir_plugins.pa import aggir
+from . import aggir
 
 QUESTIONNAIRE: Final = "https://interop.esante.gouv.fr/ig/fhir/tddui/Questionnaire/tddui-questionnaire-aggir-pa-ssiad"
 RESULT: Final = "resultat-eval"
@@ -252,7 +252,7 @@ def build(
 
 
 def _field_item(asked: Field, letter: str, *, adverbs: bool) -> dict[str, Any]:
-    code = cast(str, {"A": "qf0", "B": "qf2", "C": "qf4"}[letter])
+    code = {"A": "qf0", "B": "qf2", "C": "qf4"}[letter]
     answer: dict[str, Any] = {"valueCoding": {"system": ICF, "code": code}}
     if adverbs:
         yes = {"A": 4, "B": 2, "C": 0}[letter]

@@ -1,0 +1,1 @@
+"""The common trunk: what all corridors share, always on (decision D5)."""
