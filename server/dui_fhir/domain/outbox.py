@@ -42,14 +42,15 @@ def dmp_job(document: Resource, *, replaces: Resource | None, actor: Actor, now:
     reference = f"DocumentReference/{document['id']}"
     sha1 = content_sha1(document)
     key = f"dmp|{reference}|{sha1}"
-    payload = {
+    requested = instant(to_ms(now))
+    payload: dict[str, Any] = {
         "document": reference,
         "version": int(document.get("meta", {}).get("versionId", 0)),
         "sha1": sha1,
         "replaces": f"DocumentReference/{replaces['id']}" if replaces else None,
-        "requested": instant(to_ms(now)),
+        "requested": requested,
     }
-    task = _task(key, document, reference, actor, payload["requested"])
+    task = _task(key, document, reference, actor, requested)
     job = Job(
         id=str(uuid5(_NAMESPACE, f"job|{key}")),
         kind="dmp",
@@ -66,7 +67,7 @@ def content_sha1(document: Resource) -> str:
 
     Raises: Unprocessable (``outbox-no-content``).
     """
-    attachment = next((c.get("attachment", {}) for c in document.get("content", [])), {})
+    attachment: dict[str, Any] = next((c.get("attachment", {}) for c in document.get("content", [])), {})
     try:
         if attachment.get("data"):
             return hashlib.sha1(b64decode(attachment["data"], validate=True), usedforsecurity=False).hexdigest()
