@@ -126,6 +126,15 @@ def load(
     return Settings(values)
 
 
+def read_one(setting: Setting, environment: Mapping[str, str] | None = None) -> Any:
+    """Return the value of a setting that a plugin declares: from the environment, else its default.
+
+    Raises: SettingError (wrong type).
+    """
+    environment = os.environ if environment is None else environment
+    return _convert(setting, environment.get(f"DUI_FHIR_{setting.name.upper()}", setting.default))
+
+
 def _convert(setting: Setting, value: Any) -> Any:
     try:
         if setting.kind is list:
