@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from dui_fhir.domain.actor import Actor
 from dui_fhir.domain.change import Resource
@@ -28,13 +28,30 @@ class Renderer(Protocol):
         """Return a PDF/A-1b. ``data`` is JSON. Raises: Unprocessable (``document-template``) where the template fails."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DocumentKind:
+    """What the active corridors say of the document being sent (decision D14).
+
+    ``key`` is ``<plugin>/<id of documents.json>``; ``dmp`` the stance and ``reason`` why it is not ``auto``; ``signers`` roles,
+    empty where the document is not signed.
+    """
+
+    key: str
+    title: str
+    dmp: Literal["auto", "decision", "never"]
+    reason: str = ""
+    mssante: bool = False
+    signers: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, kw_only=True)
 class Context:
     """The circumstances of one request.
 
     ``structure`` is the one whose rules apply (stay, then actor, then identifier), None where unresolved; ``corridors`` the
     plugin ids active for it, the common trunk included; ``parameters`` maps ``<plugin>.<name>`` to a value (delays in days
-    unless the name says otherwise); ``reprise`` True while importing, when rules only report (decision D7).
+    unless the name says otherwise); ``reprise`` True while importing, when rules only report (decision D7). ``document`` is
+    set for ``check_sending`` only; None = a type that no active corridor declares.
     """
 
     tenant: str
@@ -46,3 +63,4 @@ class Context:
     corridors: frozenset[str] = frozenset({"commun"})
     parameters: Mapping[str, Any] = field(default_factory=dict)
     reprise: bool = False
+    document: DocumentKind | None = None
