@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from dui_fhir.domain.change import Resource
+from dui_fhir.domain.context import DocumentKind
 
 Stance = Literal["auto", "decision", "never"]
 _STRICTNESS: Mapping[Stance, int] = {"auto": 0, "decision": 1, "never": 2}
@@ -52,6 +53,17 @@ class DocumentType:
     template: Path | None
     sections: tuple[Section, ...]
     source: str
+
+    def as_kind(self) -> DocumentKind:
+        """Return what ``check_sending`` needs to know of the type."""
+        return DocumentKind(
+            key=f"{self.plugin}/{self.id}",
+            title=self.title,
+            dmp=self.dmp,
+            reason=self.dmp_reason,
+            mssante=self.mssante,
+            signers=self.signers,
+        )
 
 
 def document_type(value: Mapping[str, Any], *, plugin: str, folder: Path) -> DocumentType:

@@ -84,6 +84,8 @@ class PluginHost:
 
     def check_sending(self, document: Resource, channel: str, context: Context) -> tuple[Issue, ...]:
         """Return what forbids, or remarks on, sending a DocumentReference. Raises: PluginFailed."""
+        kind = self.choose_document(document, context)
+        context = replace(context, document=kind.as_kind() if kind else None)
         change = Change(interaction="update", type=document["resourceType"], id=document.get("id", ""), after=document)
         active = self.active(context)
         return tuple(
