@@ -27,7 +27,12 @@ class Server:
 
     def __init__(self, app: Flask, port: int) -> None:
         self._app = app
-        self._server: BaseWSGIServer = make_server(HOST, port, app, threaded=True, request_handler=_Quiet)
+        # Bound here: werkzeug would print and exit the process when the port is taken.
+        with socket.create_server((HOST, port), backlog=128) as listener:
+            bound = listener.getsockname()[1]
+            self._server: BaseWSGIServer = make_server(
+                HOST, bound, app, threaded=True, request_handler=_Quiet, fd=listener.fileno()
+            )
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True, name=f"simulateur-{app.name}")
         self._thread.start()
 

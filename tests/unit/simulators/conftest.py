@@ -31,7 +31,8 @@ PROVIDE = "urn:ihe:iti:2007:ProvideAndRegisterDocumentSet-b"
 CDA = f"""<?xml version="1.0" encoding="UTF-8"?>
 <ClinicalDocument xmlns="urn:hl7-org:v3" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">
 <realmCode code="FR"/><typeId root="2.16.840.1.113883.1.3" extension="POCD_HD000040"/>
-<templateId root="2.16.840.1.113883.2.8.2.1"/><templateId root="1.2.250.1.213.1.1.1.1"/><templateId root="1.3.6.1.4.1.19376.1.2.20"/>
+<templateId root="2.16.840.1.113883.2.8.2.1"/><templateId root="1.2.250.1.213.1.1.1.1"/>
+<templateId root="1.3.6.1.4.1.19376.1.2.20"/>
 <id root="{UNIQUE}"/>
 <code code="80788-3" codeSystem="2.16.840.1.113883.6.1" displayName="Projet personnalisé d'accompagnement"/>
 <title>Projet personnalisé d'accompagnement</title>
@@ -45,9 +46,11 @@ CDA = f"""<?xml version="1.0" encoding="UTF-8"?>
 <administrativeGenderCode code="F" codeSystem="2.16.840.1.113883.5.1"/><birthTime value="19591104"/>
 <birthplace><place><addr><county>35238</county></addr></place></birthplace></patient></patientRole></recordTarget>
 <author><time value="20260615143000+0200"/><assignedAuthor><id root="1.2.250.1.71.4.2.1" extension="899700000012"/>
-<code code="G15_10/SM26" codeSystem="1.2.250.1.213.1.1.4.5" displayName="Médecin"/><addr nullFlavor="NASK"/><telecom nullFlavor="NASK"/>
+<code code="G15_10/SM26" codeSystem="1.2.250.1.213.1.1.4.5" displayName="Médecin"/>
+<addr nullFlavor="NASK"/><telecom nullFlavor="NASK"/>
 <assignedPerson><name><given>Anne</given><family>MODELE</family></name></assignedPerson>
-<representedOrganization><id root="1.2.250.1.71.4.2.2" extension="1350000000"/><name>EHPAD DES ESSAIS</name></representedOrganization>
+<representedOrganization><id root="1.2.250.1.71.4.2.2" extension="1350000000"/>
+<name>EHPAD DES ESSAIS</name></representedOrganization>
 </assignedAuthor></author>
 <custodian><assignedCustodian><representedCustodianOrganization><id root="1.2.250.1.71.4.2.2" extension="1350000000"/>
 </representedCustodianOrganization></assignedCustodian></custodian>
@@ -139,7 +142,8 @@ ENTRY = "".join(
         author("Doc1-a", "Doc1", "93606bcf-9494-43ec-9b4e-a7748d1a838d"),
         coded("Doc1-1", "Doc1", "41a5887f-8865-4c09-adf7-e362475b143a", "44", "1.2.250.1.213.1.1.4.1", "Plan de soins"),
         coded("Doc1-2", "Doc1", "f0306f51-975f-434e-a61c-c59651d33983", "80788-3", "2.16.840.1.113883.6.1", "Projet"),
-        coded("Doc1-3", "Doc1", "a09d5840-386c-46f2-b5ad-9c3699a4309d", "urn:ihe:iti:xds-sd:pdf:2008", "1.3.6.1.4.1.19376.1.2.3", "PDF"),
+        coded("Doc1-3", "Doc1", "a09d5840-386c-46f2-b5ad-9c3699a4309d", "urn:ihe:iti:xds-sd:pdf:2008", "1.3.6.1.4.1.19376.1.2.3",
+              "PDF"),
         coded("Doc1-4", "Doc1", "f4f85eac-e6cb-4883-b524-f2705394840f", "N", "2.16.840.1.113883.5.25", "Normal"),
         coded("Doc1-5", "Doc1", "f33fb8ac-18af-42cc-ae0e-ed0b0bdb91e1", "SA17", "1.2.250.1.71.4.2.4", "Personnes âgées"),
         coded("Doc1-6", "Doc1", "cccf5598-8b07-4b77-a05e-ae952c785ead", "AMBULATOIRE", "1.2.250.1.213.1.1.4.9", "Ambulatoire"),
@@ -164,7 +168,17 @@ BODY = (
     '<xdsb:Document id="Doc1"><xop:Include xmlns:xop="http://www.w3.org/2004/08/xop/include" href="cid:doc1%40essai"/>'
     "</xdsb:Document></xdsb:ProvideAndRegisterDocumentSetRequest>"
 )
-VIHF = """<saml2:Assertion xmlns:saml2="urn:oasis:names:tc:SAML:2.0:assertion" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" Version="2.0" ID="{id}" IssueInstant="{instant}"><saml2:Issuer Format="urn:oasis:names:tc:SAML:1.1:nameid-format:X509SubjectName">CN=essais,OU=1350000000,O=EHPAD DES ESSAIS,C=FR</saml2:Issuer><ds:Signature xmlns:ds="http://www.w3.org/2000/09/xmldsig#" Id="placeholder"/><saml2:Subject><saml2:NameID>899700000012</saml2:NameID></saml2:Subject><saml2:AuthnStatement AuthnInstant="{instant}"><saml2:AuthnContext><saml2:AuthnContextClassRef>urn:oasis:names:tc:SAML:2.0:ac:classes:TLSClient</saml2:AuthnContextClassRef></saml2:AuthnContext></saml2:AuthnStatement><saml2:AttributeStatement>{attributes}</saml2:AttributeStatement></saml2:Assertion>"""
+VIHF = (
+    '<saml2:Assertion xmlns:saml2="urn:oasis:names:tc:SAML:2.0:assertion"'
+    ' xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" Version="2.0" ID="{id}" IssueInstant="{instant}">'
+    '<saml2:Issuer Format="urn:oasis:names:tc:SAML:1.1:nameid-format:X509SubjectName">'
+    "CN=essais,OU=1350000000,O=EHPAD DES ESSAIS,C=FR</saml2:Issuer>"
+    '<ds:Signature xmlns:ds="http://www.w3.org/2000/09/xmldsig#" Id="placeholder"/>'
+    "<saml2:Subject><saml2:NameID>899700000012</saml2:NameID></saml2:Subject>"
+    '<saml2:AuthnStatement AuthnInstant="{instant}"><saml2:AuthnContext>'
+    "<saml2:AuthnContextClassRef>urn:oasis:names:tc:SAML:2.0:ac:classes:TLSClient</saml2:AuthnContextClassRef></saml2:AuthnContext></saml2:AuthnStatement>"
+    "<saml2:AttributeStatement>{attributes}</saml2:AttributeStatement></saml2:Assertion>"
+)
 ROLE = '<Role xmlns="urn:hl7-org:v3" xsi:type="CE" code="10" codeSystem="1.2.250.1.71.1.2.7" displayName="Médecin"/>'
 PURPOSE = (
     '<PurposeOfUse xmlns="urn:hl7-org:v3" xsi:type="CE" code="normal" codeSystem="1.2.250.1.213.1.1.4.248"'
@@ -316,6 +330,10 @@ class Dmp:
     def provide(self, **changes: object) -> str | list[str]:
         """Send one document and reduce the answer."""
         return outcome(self.provide_response(**changes))  # type: ignore[arg-type]
+
+    def submission_set(self) -> str:
+        """Write the submission set of an ITI-57 message."""
+        return replaced(PACKAGE, [("1.2.250.1.999.7.1.1", "1.2.250.1.999.7.1.9")])
 
     def received(self) -> list[dict[str, object]]:
         """Return the simulator's own list."""

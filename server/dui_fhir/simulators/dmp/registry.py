@@ -117,10 +117,10 @@ class Registry:
                 _write(self._file(uuid), data)
             self._record({"kind": "submission", **asdict(commit)})
 
-    def change_status(self, uuid: str, status: str) -> None:
-        """Set the availability status of an entry."""
+    def change_statuses(self, submission_set: str, statuses: dict[str, str]) -> None:
+        """Set the availability status of entries, by entryUUID, all in one commit."""
         with self.lock:
-            self._record({"kind": "status", "uuid": uuid, "status": status})
+            self._record({"kind": "status", "submission_set": submission_set, "statuses": statuses})
 
     def _record(self, event: dict[str, Any]) -> None:
         self._count += 1
@@ -132,7 +132,9 @@ class Registry:
         if event["kind"] == "patient":
             self._patients[event["ins"]] = event["state"]
         elif event["kind"] == "status":
-            self._set_status(event["uuid"], event["status"])
+            self._sets.add(event["submission_set"])
+            for uuid, status in event["statuses"].items():
+                self._set_status(uuid, status)
         else:
             self._sets.add(event["submission_set"])
             for fields in event["entries"]:

@@ -38,9 +38,8 @@ def update(request: Request) -> list[Problem]:
     with request.registry.lock:
         problems = list(_problems(request, read))
         if not problems:
-            for association in read.associations:
-                target, status = association.attributes["targetObject"], association.one("NewStatus")
-                request.registry.change_status(target, status)
+            statuses = {a.attributes["targetObject"]: a.one("NewStatus") for a in read.associations}
+            request.registry.change_statuses(read.packages[0].external(metadata.SET_UNIQUE), statuses)
     return problems
 
 

@@ -74,7 +74,7 @@ def read(header: Element, policy: Policy, now_ms: int) -> Vihf:
     certificate = _certificate(assertion)
     signed = _verified(assertion, certificate, policy, now_ms)
     _check_issuer(signed, certificate)
-    issued_ms = _check_times(signed, certificate, policy, now_ms)
+    issued_ms = _check_times(signed, policy, now_ms)
     attributes = _attributes(signed)
     return _content(signed, attributes, policy, issued_ms)
 
@@ -111,6 +111,9 @@ def _certificate(assertion: Element) -> x509.Certificate:
 
 
 def _verified(assertion: Element, certificate: x509.Certificate, policy: Policy, now_ms: int) -> Element:
+    now = datetime.fromtimestamp(now_ms / 1000, UTC)
+    if not certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc:
+        raise refuse("CERTIFICAT", "Certificat de signature hors de sa période de validité.")
     key = certificate.public_key()
     if not isinstance(key, rsa.RSAPublicKey) or key.key_size < policy.rsa_bits_min:
         raise refuse("CERTIFICAT", f"Clé RSA d'au moins {policy.rsa_bits_min} bits attendue.")
@@ -121,7 +124,7 @@ def _verified(assertion: Element, certificate: x509.Certificate, policy: Policy,
     alone = etree.fromstring(etree.tostring(assertion, method="c14n", exclusive=True))
     try:
         result = XMLVerifier().verify(
-            alone, x509_cert=certificate, id_attribute="ID", expect_config=_configuration(policy, now_ms)
+            alone, x509_cert=certificate, id_attribute="ID", expect_config=_configuration(policy, now)
         )
     except (InvalidSignature, InvalidInput, ValueError) as error:
         raise refuse("SIGNATURE", f"Signature non valide : {error}", "FailedCheck") from error
@@ -131,7 +134,7 @@ def _verified(assertion: Element, certificate: x509.Certificate, policy: Policy,
     return signed
 
 
-def _configuration(policy: Policy, now_ms: int) -> SignatureConfiguration:
+def _configuration(policy: Policy, now: datetime) -> SignatureConfiguration:
     methods = {SignatureMethod.RSA_SHA256, SignatureMethod.RSA_SHA384, SignatureMethod.RSA_SHA512}
     digests = {DigestAlgorithm.SHA256, DigestAlgorithm.SHA384, DigestAlgorithm.SHA512}
     if policy.weak_digests:
@@ -142,7 +145,7 @@ def _configuration(policy: Policy, now_ms: int) -> SignatureConfiguration:
         signature_methods=frozenset(methods),
         digest_algorithms=frozenset(digests),
         expect_references=1,
-        verification_time=datetime.fromtimestamp(now_ms / 1000, UTC),
+        verification_time=now,
     )
 
 
@@ -159,11 +162,9 @@ def _check_issuer(signed: Element, certificate: x509.Certificate) -> None:
         raise refuse("EMETTEUR", "Issuer n'est pas le sujet du certificat de signature.")
 
 
-def _check_times(signed: Element, certificate: x509.Certificate, policy: Policy, now_ms: int) -> int:
+def _check_times(signed: Element, policy: Policy, now_ms: int) -> int:
     now = datetime.fromtimestamp(now_ms / 1000, UTC)
     skew = timedelta(seconds=policy.clock_skew_s)
-    if not certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc:
-        raise refuse("CERTIFICAT", "Certificat de signature hors de sa période de validité.")
     issued = _instant(signed.get("IssueInstant", ""), "IssueInstant")
     _instant(signed.find("s:AuthnStatement", _NS).get("AuthnInstant", ""), "AuthnInstant")
     if not -skew <= now - issued <= timedelta(seconds=policy.vihf_age_s):
