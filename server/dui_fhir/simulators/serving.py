@@ -29,17 +29,22 @@ class Server:
         self._app = app
         # Bound here: werkzeug would print and exit the process when the port is taken.
         with socket.create_server((HOST, port), backlog=128) as listener:
-            bound = listener.getsockname()[1]
+            self._port: int = listener.getsockname()[1]
             self._server: BaseWSGIServer = make_server(
-                HOST, bound, app, threaded=True, request_handler=_Quiet, fd=listener.fileno()
+                HOST, self._port, app, threaded=True, request_handler=_Quiet, fd=listener.fileno()
             )
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True, name=f"simulateur-{app.name}")
+        self._thread = threading.Thread(
+            target=self._server.serve_forever,
+            kwargs={"poll_interval": 0.05},
+            daemon=True,
+            name=f"simulateur-{app.name}",
+        )
         self._thread.start()
 
     @property
     def url(self) -> str:
         """Base URL, without a final slash."""
-        return f"http://{HOST}:{self._server.server_port}"
+        return f"http://{HOST}:{self._port}"
 
     def stop(self) -> None:
         """Stop listening; requests that wait on purpose are released."""
