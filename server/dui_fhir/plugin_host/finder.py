@@ -41,6 +41,11 @@ def find(settings: Settings) -> tuple[list[Source], list[Fault]]:
     return sources + [f for f in dict.fromkeys(folders) if f.folder not in known], faults
 
 
+def installed_source(id: str) -> Source | None:
+    """Return an installed plugin whatever the settings say, None where no package has this id."""
+    return _installed(id, {point.name: point for point in entry_points(group=GROUP)})
+
+
 def _installed(id: str, installed: dict[str, EntryPoint]) -> Source | None:
     point = installed.get(id)
     if point is None:

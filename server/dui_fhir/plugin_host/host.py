@@ -44,7 +44,7 @@ class PluginHost:
     def __init__(self, loaded: Loaded) -> None:
         self.plugins: tuple[Plugin, ...] = loaded.plugins
         self._loaded = loaded
-        self._calls = Calls.of(loaded.manager, [plugin.id for plugin in loaded.plugins])
+        self._calls = Calls.of(loaded.manager, list(loaded.contents))
         self._rules = {rule.id: rule for plugin in loaded.plugins for rule in plugin.rules}
         self._checks: dict[str, tuple[Check, ...]] = {}
         self._always = frozenset(plugin.id for plugin in loaded.plugins if plugin.always)

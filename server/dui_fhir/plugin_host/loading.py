@@ -26,10 +26,10 @@ CODE = "plugin.py"
 
 @dataclass(kw_only=True)
 class Loaded:
-    """Everything the plugins bring; usable only where ``faults`` is empty."""
+    """Everything the plugins bring: fit to serve only without ``faults``, else good enough to look for more of them."""
 
     manager: pluggy.PluginManager
-    faults: dict[str, list[Fault]] = field(default_factory=dict)
+    contents: dict[str, Content] = field(default_factory=dict)
     plugins: tuple[Plugin, ...] = ()
     checks: tuple[Check, ...] = ()
     definitions: tuple[Resource, ...] = ()
@@ -39,6 +39,11 @@ class Loaded:
     access: tuple[tuple[str, Mapping[str, Any]], ...] = ()
     indicators: tuple[tuple[str, Mapping[str, Any]], ...] = ()
     settings: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def faults(self) -> dict[str, list[Fault]]:
+        """The faults by plugin; only plugins that have some."""
+        return {id: content.faults for id, content in self.contents.items() if content.faults}
 
 
 def load_all(sources: Sequence[Source]) -> Loaded:
@@ -74,9 +79,7 @@ class _Loading:
             return
         self.contents[source.id] = content
         if content.id != source.id:
-            text = (
-                f"l'identifiant « {content.id} » n'est pas le nom sous lequel le couloir est installé (« {source.id} »)"
-            )
+            text = f"l'identifiant « {content.id} » n'est pas le nom du dossier ou de l'installation (« {source.id} »)"
             content.faults.append(Fault(file="plugin.json", path="id", text=text))
         module, faults = load_module(source)
         content.faults += faults
@@ -158,14 +161,12 @@ class _Loading:
     def result(self) -> Loaded:
         """Return what was loaded, with its faults."""
         contents = self.contents
-        faults = {id: content.faults for id, content in contents.items() if content.faults}
-        if faults:
-            return Loaded(manager=self.manager, faults=faults)
         items = contents.items()
         computed = tuple(d for _, d in self.declared["declare_definitions"])
         return Loaded(
             manager=self.manager,
-            plugins=tuple(content.plugin(self.hooks.get(id, ())) for id, content in items),
+            contents=contents,
+            plugins=tuple(c.plugin(self.hooks.get(id, ())) for id, c in items if c.manifest_is_sound),
             checks=tuple(check for content in contents.values() for check in content.checks),
             definitions=tuple(d for c in contents.values() for d in c.definitions) + computed,
             operations=tuple(o for _, o in self.declared["declare_operations"]),

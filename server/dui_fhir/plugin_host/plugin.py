@@ -68,6 +68,7 @@ class Content:
     indicators: list[Mapping[str, Any]] = field(default_factory=list)
     definitions: list[Resource] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
+    manifest_is_sound: bool = False
 
     @property
     def id(self) -> str:
@@ -80,7 +81,7 @@ class Content:
         return str(self.manifest.get("prefix", self.id.upper()))
 
     def plugin(self, hooks: tuple[str, ...] = ()) -> Plugin:
-        """Return the plugin as a value; only for a content without faults."""
+        """Return the plugin as a value; only where the manifest is sound."""
         m = self.manifest
         return Plugin(
             id=m["id"],
@@ -120,6 +121,7 @@ def _read_manifest(content: Content) -> None:
     content.faults = json_files.validate(value, "plugin", "plugin.json")
     if isinstance(value, dict):
         content.manifest = value
+    content.manifest_is_sound = not content.faults
     if not content.faults and not accepts(value["server"], __version__):
         text = f"ce couloir demande un serveur {value['server']} ; celui-ci est en version {__version__}"
         content.faults.append(Fault(file="plugin.json", path="server", text=text))
