@@ -21,7 +21,21 @@ def apply(resource: Resource, parameters: Resource, shape: Shape) -> Resource:
         if handler is None:
             raise _invalid(f"unknown operation type {operation.type[:40]!r}")
         handler(patched, operation, shape)
+    _prune(patched)
     return patched
+
+
+def _prune(value: Any) -> None:
+    """Drop the objects and lists that the operations emptied: FHIR has no empty element (json.html)."""
+    if isinstance(value, dict):
+        for key, child in list(value.items()):
+            _prune(child)
+            if child in ({}, []):
+                del value[key]
+    elif isinstance(value, list):
+        for child in value:
+            _prune(child)
+        value[:] = [child for child in value if child != {}]
 
 
 class _Operation:
