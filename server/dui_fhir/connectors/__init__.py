@@ -1,0 +1,1 @@
+"""National services. What builds a message is pure (``cda``, ``xds``); what sends it is I/O (``dmp``)."""
