@@ -140,6 +140,8 @@ class _Loading:
         self._refuse("la règle", [(id, r.id, r.file) for id, c in contents for r in c.rules])
         self._refuse("le document", [(id, f"{id}.{d.id}", "documents.json") for id, c in contents for d in c.documents])
         self._refuse("l'indicateur", [(id, i["id"], "indicators.json") for id, c in contents for i in c.indicators])
+        rows = [(id, _row(r), "access.json") for id, c in contents for r in c.access]
+        self._refuse("le droit", [(id, f"{id} : {row}", file) for id, row, file in rows])
         urls = [(id, d["url"], "définitions") for id, c in contents for d in c.definitions if "url" in d]
         self._refuse("l'URL", urls + self._named("definitions", lambda d: d["url"]))
         operations = self.declared["declare_operations"]
@@ -181,6 +183,10 @@ class _Loading:
 def _operation_names(operation: Operation) -> list[str]:
     types = operation.definition.get("resource") or ["(serveur)"]
     return [f"{type}/${operation.definition['code']}" for type in types]
+
+
+def _row(row: Mapping[str, Any]) -> str:
+    return f"{row['role']} × {row['category']} × {row['scope']}"
 
 
 def _fault(file: str, text: str) -> Fault:

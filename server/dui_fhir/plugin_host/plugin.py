@@ -110,7 +110,7 @@ def read_folder(folder: Path) -> Content:
     content.documents = [document_type(d, plugin=content.id, folder=folder) for d in entries]
     _read_rules(content)
     _read_definitions(content)
-    content.faults += _duplicates(content)
+    content.faults += _twice([p["name"] for p in content.parameters])
     return content
 
 
@@ -202,13 +202,7 @@ def _definition_faults(value: Any, types: frozenset[str], name: str) -> Iterator
         yield Fault(file=name, path="url", text="il manque l'URL canonique")
 
 
-def _duplicates(content: Content) -> Iterator[Fault]:
-    yield from _twice("parameters.json", "paramètre", [p["name"] for p in content.parameters])
-    rows = [f"{r['role']} × {r['category']} × {r['scope']}" for r in content.access]
-    yield from _twice("access.json", "droit", rows)
-
-
-def _twice(file: str, what: str, names: list[str]) -> Iterator[Fault]:
+def _twice(names: list[str]) -> Iterator[Fault]:
     for index, name in enumerate(names):
         if name in names[:index]:
-            yield Fault(file=file, path=f"[{index}]", text=f"{what} « {name} » déclaré deux fois")
+            yield Fault(file="parameters.json", path=f"[{index}].name", text=f"paramètre « {name} » déclaré deux fois")
