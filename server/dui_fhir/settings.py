@@ -61,6 +61,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("worker_poll_s", float, 1.0, "Attente entre deux lectures de la boîte d'envoi, en secondes."),
     Setting("dmp_url", str, "", "URL du service DMP (base …/si-dmp-server/v2/services) ; vide = envoi désactivé."),
     Setting("dmp_timeout_s", float, 30.0, "Attente maximale d'une réponse du DMP, en secondes."),
+    # simulators
+    Setting("simulators_environment", str, "test", "INS admises par le DMP simulé : « test », « production » ou « any »."),
     # operation
     Setting("log_level", str, "INFO", "Niveau du journal (DEBUG, INFO, WARNING, ERROR)."),
 )  # fmt: skip

@@ -36,7 +36,7 @@ class Package:
 
     envelope: bytes
     parts: Mapping[str, Part]
-    action: str  # of the Content-Type headers; empty when not given
+    action: str  # of the Content-Type header; empty when not given
 
 
 def read(content_type: str, body: bytes, *, parts_max: int = 64) -> Package:
@@ -54,7 +54,8 @@ def read(content_type: str, body: bytes, *, parts_max: int = 64) -> Package:
     if start not in found:
         raise MalformedPackage(f"aucune partie ne porte le Content-ID du paramètre start (<{start}>)")
     root = found.pop(start)
-    return Package(envelope=root.body, parts=found, action=_root_action(root) or options.get("action", ""))
+    _check_root(root)
+    return Package(envelope=root.body, parts=found, action=options.get("action", ""))
 
 
 def _outer_options(content_type: str) -> dict[str, str]:
@@ -72,14 +73,13 @@ def _outer_options(content_type: str) -> dict[str, str]:
     return options
 
 
-def _root_action(root: Part) -> str:
+def _check_root(root: Part) -> None:
     media, options = parse_options_header(root.content_type)
     if media.lower() != "application/xop+xml":
         raise MalformedPackage(f"la partie racine doit être de type application/xop+xml ; reçu : {media or 'rien'}")
-    inner, inner_options = parse_options_header(options.get("type", ""))
+    inner, _ = parse_options_header(options.get("type", ""))
     if inner.lower() != "application/soap+xml":
         raise MalformedPackage('le paramètre type de la partie racine doit valoir "application/soap+xml"')
-    return options.get("action", "") or inner_options.get("action", "")
 
 
 def _split(body: bytes, boundary: str, parts_max: int) -> list[tuple[str, Part]]:

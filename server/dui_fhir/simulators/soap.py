@@ -158,6 +158,7 @@ def answer(action: str, relates_to: str, body: Element) -> bytes:
     envelope, header, content = _envelope()
     _sub(header, WSA, "Action", action).set(f"{{{SOAP}}}mustUnderstand", "1")
     _sub(header, WSA, "MessageID", f"urn:uuid:{uuid.uuid4()}")
+    _sub(header, WSA, "To", ANONYMOUS)
     if relates_to:
         _sub(header, WSA, "RelatesTo", relates_to)
     content.append(body)

@@ -45,7 +45,7 @@ def test_start_all__port_taken__raises_and_leaves_nothing(tmp_path: Path) -> Non
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        with pytest.raises(OSError):
+        with pytest.raises(OSError, match="in use"):
             start_all(tmp_path, {"dmp": taken.getsockname()[1]})
 
 

@@ -188,6 +188,8 @@ def _run(message: Message, context: Request, problems: list[Problem] | None) -> 
         body, parts = query.retrieve(context) if problems is None else (answers.retrieve_response([], problems), {})
         return action, body, parts
     change = provide.provide if message.body.tag == provide.BODY else update.update
+    if change is update.update:
+        action = update.ANSWER_ACTION
     return action, answers.registry_response(change(context) if problems is None else problems), {}
 
 

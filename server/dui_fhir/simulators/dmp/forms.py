@@ -13,12 +13,13 @@ UUID_URN = re.compile(r"urn:uuid:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 # 13 characters (Corsica keeps its letter) and a two-digit key; some INSi answers carry a wrong key, so the key is not
 # computed here.
 INS = re.compile(r"\d{5}(?:\d{2}|2A|2B)\d{8}")
-INS_CX = re.compile(rf"(?P<value>{INS.pattern})\^\^\^&(?P<root>{_OID})&ISO\^NH(?:\^\^\d{{8}})?")
-CX = re.compile(rf"(?P<value>[^\^]+)\^\^\^&(?P<root>{_OID})&ISO\^(?P<kind>[A-Z]{{2,4}})(?:\^\^\d{{8}})?")
+# Some messages append the date of the INSi answer: it is read and ignored.
+INS_CX = re.compile(rf"(?P<value>{INS.pattern})\^\^\^&(?P<root>{_OID})&ISO\^NH(?:\^\^\d{{8}}(?:\d{{6}})?)?")
+CX = re.compile(rf"(?P<value>[^\^]+)\^\^\^&(?P<root>{_OID})&ISO\^(?P<kind>[A-Z]{{2,4}})(?:\^\^\d{{8}}(?:\d{{6}})?)?")
 # ITI TF-3 table 4.2.3.1.7-2: year to seconds, always UTC, never an offset.
 UTC_TIME = re.compile(r"\d{4}(?:(?:0[1-9]|1[0-2])(?:(?:0[1-9]|[12]\d|3[01])(?:(?:[01]\d|2[0-3])(?:[0-5]\d){0,2})?)?)?")
 
-PS_ID = re.compile(r"0\d{8}[0-9A-Z]|1\d{9}/\S+|3[0-9A-Z]{9}/\S+|4\d{9}/\S+|5\d{14}/\S+|6\d{9,14}/\S+|8\d{11}")
+PS_ID = re.compile(r"0[0-9A-Z]{9}|1\d{9}/\S+|3[0-9A-Z]{9}/\S+|4\d{9}/\S+|5\d{14}/\S+|6\d{9,14}/\S+|8\d{11}")
 STRUCTURE_ID = re.compile(r"0\d{9}|1[0-9A-Z]{9}|2\d{9}|3\d{14}|4\d{11,14}")
 
 _XCN = re.compile(
@@ -40,7 +41,11 @@ def person_fault(value: str) -> str:
         return f"autorité d'affectation attendue : {PS_ROOT}"
     if match["kind"] == "IDNPS":
         return _national_person_fault(match["id"])
-    return "" if "/" in match["id"] else "un identifiant interne s'écrit <structure>/<identifiant>"
+    return (
+        ""
+        if "/" in match["id"] or PS_ID.fullmatch(match["id"])
+        else "un identifiant interne s'écrit <structure>/<identifiant>"
+    )
 
 
 def _national_person_fault(identifier: str) -> str:

@@ -63,8 +63,8 @@ _DOCUMENT_CODES = (
     _Coded("eventCodeList", EVENT, least=0, most=99),
 )
 _SET_CODES = (_Coded("author", SET_AUTHOR, most=99), _Coded("contentTypeCode", CONTENT_TYPE))
-_DOCUMENT_SLOTS = ("creationTime", "languageCode", "sourcePatientId", "sourcePatientInfo")
-_CLINICAL_SLOTS = ("legalAuthenticator", "serviceStartTime")
+_DOCUMENT_SLOTS = ("creationTime", "languageCode", "sourcePatientId")
+_CLINICAL_SLOTS = ("legalAuthenticator", "serviceStartTime", "sourcePatientInfo")
 _TIMES = ("creationTime", "serviceStartTime", "serviceStopTime")
 _LISTED = (
     "typeCode",
@@ -168,14 +168,14 @@ def _entry(entry: RegistryObject) -> Iterator[Problem]:
         if not forms.UTC_TIME.fullmatch(entry.one(name)) or len(entry.slots[name]) != 1:
             yield _fault(entry, f"{name} doit être une date UTC sans décalage (AAAAMMJJ[hhmm[ss]]).")
     yield from _codes(entry, signature=signature)
-    yield from _people(entry)
+    yield from _people(entry, signature=signature)
     for name, scheme in (("patientId", DOCUMENT_PATIENT), ("uniqueId", DOCUMENT_UNIQUE)):
         yield from _external(entry, f"XDSDocumentEntry.{name}", scheme)
     if (unique := entry.external(DOCUMENT_UNIQUE)) and not forms.UNIQUE_ID.fullmatch(unique):
         yield _fault(entry, "uniqueId doit être un OID de 64 caractères au plus (suivi de ^extension, à éviter).")
 
 
-def _people(entry: RegistryObject) -> Iterator[Problem]:
+def _people(entry: RegistryObject, *, signature: bool) -> Iterator[Problem]:
     yield from _authors(entry, DOCUMENT_AUTHOR)
     for value in entry.slots.get("legalAuthenticator", ()):
         if fault := forms.person_fault(value):
@@ -184,7 +184,7 @@ def _people(entry: RegistryObject) -> Iterator[Problem]:
         yield _fault(entry, "sourcePatientId : forme CX attendue, id^^^&oid&ISO^PI (ou ^NH).")
     fields = [value.partition("|")[0] for value in entry.slots.get("sourcePatientInfo", ())]
     for name in ("PID-5", "PID-7", "PID-8"):
-        if name not in fields:
+        if name not in fields and not signature:
             yield _fault(entry, f"sourcePatientInfo : {name} est obligatoire.")
 
 

@@ -22,6 +22,10 @@ _DMP = "1.2.250.1.213.4.1.1.1"
 _REASONS = "1.2.250.1.213.1.1.4.11"
 _AUTHORISATION = "1.2.250.1.213.4.1.2.6.1"
 _AUTHORISATION_VALUES = "1.2.250.1.213.4.1.2.6.2"
+_TREATING_DOCTOR = "1.2.250.1.213.4.1.2.6.3"
+_INTERNET_ACCOUNT = "1.2.250.1.213.4.1.2.9"
+_MON_ESPACE_SANTE = "1.2.250.1.213.4.1.2.3"
+_TYPE = "{http://www.w3.org/2001/XMLSchema-instance}type"
 
 
 def exists(request: Request) -> Element:
@@ -78,12 +82,16 @@ def _answer(request: Request, fault: str, state: str) -> Element:
     _add(message, "processingModeCode", code="T")
     _add(message, "acceptAckCode", code="NE")
     sender = _at(request.body, "c:sender/c:device/c:id/@root")
-    for name, kind, root in (("receiver", "RCV", sender), ("sender", "SND", _DMP)):
+    software = str(request.body.findtext("c:sender/c:device/c:softwareName", default="", namespaces=_NS))
+    for name, kind, root, label in (("receiver", "RCV", sender, software), ("sender", "SND", _DMP, "DMP")):
         device = _add(_add(message, name, typeCode=kind), "device", classCode="DEV", determinerCode="INSTANCE")
         _add(device, "id", root=root)
-    _acknowledge(request, message, fault)
+        if label:
+            _add(device, "softwareName").text = label
     if state != registry.ABSENT:
-        _authorisation(message)
+        _attention(message, "AUTORISATION", _AUTHORISATION, "CV", code="VALIDE", codeSystem=_AUTHORISATION_VALUES)
+        _attention(message, "STATUT_MT", _TREATING_DOCTOR, "BL", value="false")
+    _acknowledge(request, message, fault)
     _control_act(request, message, fault, state)
     return message
 
@@ -96,31 +104,38 @@ def _acknowledge(request: Request, message: Element, fault: str) -> None:
         _add(_add(acknowledgement, "acknowledgementDetail", typeCode="E"), "text").text = fault
 
 
-def _authorisation(message: Element) -> None:
+def _attention(message: Element, key: str, system: str, kind: str, **value: str) -> None:
     line = _add(message, "attentionLine")
-    _add(line, "keyWordText", code="AUTORISATION", codeSystem=_AUTHORISATION)
-    value = _add(line, "value", code="VALIDE", codeSystem=_AUTHORISATION_VALUES)
-    value.set("{http://www.w3.org/2001/XMLSchema-instance}type", "CV")
+    _add(line, "keyWordText", code=key, codeSystem=system)
+    _add(line, "value", **value).set(_TYPE, kind)
 
 
 def _control_act(request: Request, message: Element, fault: str, state: str) -> None:
     act = _add(message, "controlActProcess", classCode="CACT", moodCode="EVN")
+    _add(act, "reasonCode", code="TEST_EXST", codeSystem=_REASONS, displayName="Test d'existence de dossier")
     if state != registry.ABSENT:
-        event = _add(_add(act, "subject", typeCode="SUBJ"), "registrationEvent", classCode="REG", moodCode="EVN")
-        _add(event, "statusCode", code="active")
-        patient = _add(_add(event, "subject1", typeCode="SBJ"), "patient", classCode="PAT")
-        _add(
-            patient, "id", root=_at(request.body, _VALUE + "@root"), extension=_at(request.body, _VALUE + "@extension")
-        )
-        _add(patient, "statusCode", code="active" if state == registry.OPEN else "terminated")
-        person = _add(patient, "patientPerson", classCode="PSN", determinerCode="INSTANCE")
-        _add(person, "name", nullFlavor="NI")
+        _record(request, act, state)
     query = _add(act, "queryAck")
-    for attribute in ("root", "extension"):
-        identifier = query.find(f"{{{V3}}}queryId")
-        identifier = _add(query, "queryId") if identifier is None else identifier
-        identifier.set(attribute, _at(request.body, f"{_QUERY}c:queryId/@{attribute}"))
+    identifier = {name: _at(request.body, f"{_QUERY}c:queryId/@{name}") for name in ("root", "extension")}
+    _add(query, "queryId", **{name: value for name, value in identifier.items() if value})
     _add(query, "queryResponseCode", code="AE" if fault else "NF" if state == registry.ABSENT else "OK")
+
+
+def _record(request: Request, act: Element, state: str) -> None:
+    event = _add(_add(act, "subject", typeCode="SUBJ"), "registrationEvent", classCode="REG", moodCode="EVN")
+    _add(event, "statusCode", code="completed")
+    patient = _add(_add(event, "subject1", typeCode="SBJ"), "patient", classCode="PAT")
+    _add(patient, "id", root=_at(request.body, _VALUE + "@root"), extension=_at(request.body, _VALUE + "@extension"))
+    _add(patient, "statusCode", code="active" if state == registry.OPEN else "terminated")
+    person = _add(patient, "patientPerson", classCode="PSN", determinerCode="INSTANCE")
+    _add(person, "name", nullFlavor="NI")
+    for key, system in (("COMPTE_INTERNET_OUVERT", _INTERNET_ACCOUNT), ("RATTACHEMENT_ENS", _MON_ESPACE_SANTE)):
+        subject = _add(patient, "subjectOf", typeCode="SBJ")
+        observation = _add(subject, "administrativeObservation", classCode="OBS", moodCode="EVN")
+        _add(observation, "code", code=key, codeSystem=system)
+        _add(observation, "value", value="true").set(_TYPE, "BL")
+    custodian = _add(_add(event, "custodian", typeCode="CST"), "assignedEntity", classCode="ASSIGNED")
+    _add(custodian, "id", root=_DMP)
 
 
 def _add(parent: Element, name: str, **attributes: str) -> Element:

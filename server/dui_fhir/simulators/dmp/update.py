@@ -22,6 +22,7 @@ from dui_fhir.simulators.dmp.vihf import refuse
 
 BODY = f"{{{LCM}}}SubmitObjectsRequest"
 ACTION = "urn:ihe:iti:2010:UpdateDocumentSet"
+ANSWER_ACTION = "urn:ihe:iti:2010:UpdateDocumentSet-Response"  # with the hyphen of the DMP's own samples
 _NEW = frozenset({APPROVED, ARCHIVED, DELETED})
 
 
