@@ -99,7 +99,7 @@ def _type(type_: dict[str, Any]) -> str | dict[str, Any]:
 
 
 def _search_parameter(parameter: dict[str, Any]) -> dict[str, Any]:
-    row = {k: parameter[k] for k in ("id", "code", "type", "base", "expression") if k in parameter}
+    row: dict[str, Any] = {k: parameter[k] for k in ("id", "code", "type", "base", "expression") if k in parameter}
     if targets := [t for t in parameter.get("target", []) if t not in NOT_R4]:
         row["target"] = targets
     if components := parameter.get("component"):

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from dui_fhir.definitions import source
 from dui_fhir.definitions.elements import resource_types
 from dui_fhir.domain.errors import ConfigurationError
+from dui_fhir.domain.issues import Issue
 
 ParamType = Literal["token", "string", "date", "number", "quantity", "reference", "uri", "composite", "special"]
 BASE = "http://hl7.org/fhir/SearchParameter/"
@@ -85,7 +86,8 @@ class SearchRegistry:
 
         Raises: ConfigurationError (``search-parameter-invalid``) with one issue per faulty resource.
         """
-        added, issues = [], []
+        added: list[SearchParameter] = []
+        issues: list[Issue] = []
         for resource in resources:
             try:
                 added.append(from_resource(resource))

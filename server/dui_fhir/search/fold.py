@@ -1,0 +1,39 @@
+"""Making texts comparable: what a query and a resource both go through before they are compared.
+
+Source: FHIR R4, search.html#string (case and accents are ignored) and search.html#token (tokens are not case sensitive).
+"""
+
+import re
+import unicodedata
+
+_SEPARATORS = re.compile(r"[\s\-'’ʼ`´‐‑‒–—_]+")
+_WORDS = re.compile(r"[^\W_]+")
+_LIGATURES = str.maketrans({"œ": "oe", "æ": "ae", "ß": "ss", "ø": "o", "đ": "d", "ł": "l", "ð": "d", "þ": "th"})
+
+
+def fold(text: str) -> str:
+    """Return a string value as it is compared: lower case, no accents, ligatures spelt out, single spaces.
+
+    Hyphens, apostrophes and underscores count as spaces, so that ``Jean-Noël d’Œuvre`` and ``jean noel d'oeuvre`` agree; other
+    punctuation is kept. Idempotent.
+    """
+    text = text.lower() if text.isascii() else _without_accents(text)
+    return _SEPARATORS.sub(" ", text).strip()
+
+
+def fold_token(code: str) -> str:
+    """Return a token's code as it is compared: tokens of FHIR R4 are not case sensitive."""
+    return code.lower() if code.isascii() else code.casefold()
+
+
+def words(text: str) -> tuple[str, ...]:
+    """Return the words of a text for ``_text`` and ``_content``: folded, cut at everything that is no letter or digit."""
+    text = text.lower() if text.isascii() else _without_accents(text)
+    return tuple(_WORDS.findall(text))
+
+
+def _without_accents(text: str) -> str:
+    # folding may give characters that fold again (İ → i̇): decompose on both sides of it
+    folded = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
+    folded = "".join(c for c in folded if not unicodedata.combining(c)).translate(_LIGATURES)
+    return folded.casefold()
