@@ -30,7 +30,7 @@ class Organization:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Professional:
-    """``id`` is a PS_IdNat: ``8<RPPS>``, or ``3<FINESS>/<id in the structure>`` without RPPS (decision D10); ``code`` of JDV_J01."""
+    """``id`` is a PS_IdNat: ``8<RPPS>``, or without RPPS ``3<FINESS>/<id in the structure>``; ``code`` of JDV_J01."""
 
     id: str
     name: PersonName
@@ -113,7 +113,7 @@ class Stay:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Relative:
-    """A relative who gave information: ``kind`` is ``ECON`` (emergency contact), ``NOK`` (personne de confiance) or ``CAREGIVER``."""
+    """Who gave information: ``kind`` is ``ECON`` (emergency contact), ``NOK`` (personne de confiance) or ``CAREGIVER``."""
 
     kind: str
     name: PersonName
