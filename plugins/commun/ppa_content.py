@@ -12,7 +12,17 @@ from dui_fhir.api import BadRequest, Context, Reader, Reference, Resource
 
 from .ins import HIGH_TRUST, INS_OIDS, identity
 from .ppa_text import (
-    ORIGINS, SEXES, address_lines, concept, date, human_name, items, part, period, status, text,
+    ORIGINS,
+    SEXES,
+    address_lines,
+    concept,
+    date,
+    human_name,
+    items,
+    part,
+    period,
+    status,
+    text,
 )  # fmt: skip
 from .reading import extension_value, extensions, tags, value_of
 
@@ -221,7 +231,12 @@ class _Project:
         spaced = f"{who.matricule[:13]} {who.matricule[13:]}"
         kind = INS_OIDS.get(who.oid, "")
         label = "Matricule INS" if kind in ("NIR", "") else f"Matricule INS ({kind})"
-        return {"matricule": spaced, "oid": who.oid, "label": label, "datamatrix": {"image": "datamatrix-ins", "traits": traits}}
+        return {
+            "matricule": spaced,
+            "oid": who.oid,
+            "label": label,
+            "datamatrix": {"image": "datamatrix-ins", "traits": traits},
+        }
 
     def _project(self) -> dict[str, str]:
         plan = self.plan
@@ -304,7 +319,9 @@ class _Project:
         """Those that the project refers to, and the newest of each other questionnaire about the person."""
         subject = text(part(self.plan, "subject", "reference"))
         found = self.gather.search("QuestionnaireResponse", ("subject", subject)) if subject else []
-        wanted = [value_of(e) for g in self.objectives for e in extensions(g, f"{_EXTENSION}tddui-evaluation-reference")]
+        wanted = [
+            value_of(e) for g in self.objectives for e in extensions(g, f"{_EXTENSION}tddui-evaluation-reference")
+        ]
         wanted += [v for t in self.tasks for v in _inputs(t, "evaluation")]
         referred = [r for w in wanted if (r := self.gather.get(w))]
         newest: dict[str, Resource] = {}
@@ -369,7 +386,11 @@ def _person(patient: Resource) -> dict[str, str]:
     birth_name, used_name = text(official.get("family")), text(usual.get("family"))
     given = official.get("given") if isinstance(official.get("given"), list) else []
     used_given = usual.get("given") if isinstance(usual.get("given"), list) else []
-    listed = text(extension_value(official, "https://hl7.fr/ig/fhir/core/StructureDefinition/fr-core-patient-birth-list-given-name"))
+    listed = text(
+        extension_value(
+            official, "https://hl7.fr/ig/fhir/core/StructureDefinition/fr-core-patient-birth-list-given-name"
+        )
+    )
     first_given = " ".join(text(g) for g in given or [])
     first_used = " ".join(text(g) for g in used_given or [])
     short = " ".join(w for w in (first_used or first_given, (used_name or birth_name).upper()) if w)
@@ -390,7 +411,11 @@ def _birth_place(patient: Resource) -> str:
     place = extension_value(patient, "http://hl7.org/fhir/StructureDefinition/patient-birthPlace")
     if not isinstance(place, dict):
         return ""
-    code = text(part(extension_value(place, "https://hl7.fr/ig/fhir/core/StructureDefinition/fr-core-address-insee-code"), "code"))
+    code = text(
+        part(
+            extension_value(place, "https://hl7.fr/ig/fhir/core/StructureDefinition/fr-core-address-insee-code"), "code"
+        )
+    )
     town = text(place.get("city"))
     if town and code:
         return f"{town} (code INSEE {code})"
@@ -497,7 +522,9 @@ def _first_text(values: Iterable[Any]) -> str:
 
 def _inputs(task: Mapping[str, Any], code: str, where: str = "input") -> list[Any]:
     """Return the values of the inputs (or outputs) of a Task that have this code."""
-    found = [i for i in items(task.get(where)) if code in {text(c.get("code")) for c in items(part(i, "type", "coding"))}]
+    found = [
+        i for i in items(task.get(where)) if code in {text(c.get("code")) for c in items(part(i, "type", "coding"))}
+    ]
     return [v for i in found if (v := value_of(i)) is not None]
 
 
@@ -545,7 +572,12 @@ def _kind(resource: Mapping[str, Any]) -> str:
 def _task_kind(task: Mapping[str, Any]) -> str:
     """Kind by the code system of the inputs, where the identifier does not tell."""
     systems = {text(c.get("system")) for i in items(task.get("input")) for c in items(part(i, "type", "coding"))}
-    for suffix, kind in (("moyen-ressource", "moyen"), ("prestation", "prestation"), ("bilan", "bilan"), ("action", "action")):
+    for suffix, kind in (
+        ("moyen-ressource", "moyen"),
+        ("prestation", "prestation"),
+        ("bilan", "bilan"),
+        ("action", "action"),
+    ):
         if f"{TDDUI}/CodeSystem/tddui-task-input-{suffix}" in systems:
             return kind
     return "action"

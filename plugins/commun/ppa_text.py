@@ -115,7 +115,11 @@ def concept(value: Any) -> str:
     if text(part(value, "text")):
         return text(part(value, "text"))
     found = items(part(value, "coding")) or ([value] if isinstance(value, dict) else [])
-    words = [text(c.get("display")) or text(c.get("code")) for c in found if "data-absent-reason" not in text(c.get("system"))]
+    words = [
+        text(c.get("display")) or text(c.get("code"))
+        for c in found
+        if "data-absent-reason" not in text(c.get("system"))
+    ]
     return ", ".join(dict.fromkeys(w for w in words if w))
 
 

@@ -1,0 +1,58 @@
+"""What the trunk cannot say in JSON: which function checks which type."""
+
+import importlib
+import importlib.util
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from dui_fhir.api import Change, Context, Issue, Operation, Remark, Resource, hookimpl
+
+from . import contracts, identities, kept, projects, sending, signing, stays, worklist
+
+Check = Callable[[Change, Context], Iterator[Issue]]
+
+CHECKS: Mapping[str, tuple[Check, ...]] = {
+    "Patient": (identities.check,),
+    "Encounter": (stays.check,),
+    "Contract": (contracts.check,),
+    "CarePlan": (projects.check,),
+    "DocumentReference": (kept.check_content, signing.check_signature),
+    "Binary": (kept.check_content,),
+    "Composition": (signing.check_signature,),
+    "Provenance": (signing.check_signature,),
+    "Practitioner": (signing.check_practitioner,),
+}
+
+
+@hookimpl
+def check_resource(change: Change, context: Context) -> list[Issue]:
+    checks = (*CHECKS.get(change.type, ()), kept.check_archived)
+    return [issue for check in checks for issue in check(change, context)]
+
+
+@hookimpl
+def check_delete(change: Change, context: Context) -> list[Issue]:
+    return list(kept.check_archived(change, context))
+
+
+@hookimpl
+def check_sending(document: Resource, channel: str, context: Context) -> list[Issue]:
+    return list(sending.check(document, channel, context))
+
+
+@hookimpl
+def add_resources(changes: Sequence[Change], remarks: Sequence[Remark], context: Context) -> list[Resource]:
+    return list(worklist.tasks(changes, remarks, context))
+
+
+@hookimpl
+def declare_operations() -> list[Operation]:
+    return list(_ppa_operations())
+
+
+def _ppa_operations() -> Sequence[Operation]:
+    """Return the operations that make the document of the personalised project, where this installation has them."""
+    name = f"{__package__}.ppa"
+    if importlib.util.find_spec(name) is None:
+        return ()
+    operations: Sequence[Operation] = importlib.import_module(name).operations()
+    return operations
