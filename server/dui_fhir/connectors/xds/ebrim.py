@@ -26,7 +26,7 @@ def label(tag: str, text: str | None) -> Element | None:
 
 
 class Owner:
-    """The registry object that classifications and identifiers belong to; it numbers their ids, which stay unique in the message."""
+    """The registry object that classifications and identifiers belong to; numbers their ids within the message."""
 
     def __init__(self, id: str) -> None:
         self.id = id
