@@ -9,7 +9,8 @@ from dui_fhir.domain.change import Resource
 Expression: TypeAlias = Callable[[Resource, Mapping[str, Any]], bool]
 
 _CLOCK = re.compile(r"\b(today|now|timeOfDay)\s*\(")
-_DURATION = re.compile(r"\b\d+\s*('[a-z]+'|years?|months?|weeks?|days?|hours?|minutes?)\b")
+_DURATION = re.compile(r"\b\d+\s*(years?|months?|weeks?|days?|hours?|minutes?)\b")
+_UCUM_DURATION = re.compile(r"\b\d+\s*'(a|mo|wk|d|h|min)'")
 _VARIABLE = re.compile(r"%([A-Za-z_][A-Za-z0-9_]*)")
 _BUILT_IN = frozenset({"today", "resource", "rootResource", "context", "ucum", "sct", "loinc"})
 _TEXT = re.compile(r"'(?:[^'\\]|\\.)*'")
@@ -26,7 +27,7 @@ def problems(expression: str) -> list[str]:
     found = []
     if _CLOCK.search(bare):
         found.append("utilisez %today : today() et now() dépendent de l'horloge de la machine")
-    if _DURATION.search(bare):
+    if _DURATION.search(bare) or _UCUM_DURATION.search(expression):
         found.append("un délai est écrit dans l'expression : mettez-le dans parameters.json et utilisez %<paramètre>")
     return found + _syntax(expression)
 
