@@ -5,10 +5,10 @@ display only (TDDUI, published examples). So an action belongs to the project wh
 the project's objectives. Nothing here raises for odd data: what cannot be read is left out.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from dui_fhir.api import BadRequest, Context, Reader, Reference, Resource
+from dui_fhir.api import Context, Reader, Reference, Resource
 
 from .ins import HIGH_TRUST, INS_OIDS, identity
 from .ppa_text import (
@@ -36,10 +36,13 @@ _KINDS: Final = {
     _IDENTIFIER.format("bilan"): "bilan",
 }  # fmt: skip
 """Business object of a Goal or Task by the system of its identifier (TDDUI, identifier rules)."""
+_IDNAT_ST: Final = "urn:oid:1.2.250.1.71.4.2.2"
 _GONE: Final = ("entered-in-error",)
 _MUTED_TAGS: Final = frozenset({"outbox", "work-list"})
 AIMS_AT: Final = "objectif"
-"""Search parameter of the common trunk: Task by the Goal of ``input:objectif``."""
+"""Search parameter of the common trunk (search/Task-objectif.json): Task by the Goal of ``input:objectif``."""
+_VALUES: Final = 50
+"""Values given to one search parameter at a time."""
 
 
 class Gatherer:
@@ -68,12 +71,10 @@ class Gatherer:
         kept = [r for r in found if text(r.get("status")) not in _GONE and text(r.get("lifecycleStatus")) not in _GONE]
         return sorted((r for r in kept if not tags(r) & _MUTED_TAGS), key=_order)
 
-    def search_if_known(self, type: str, *params: tuple[str, str]) -> list[Resource]:
-        """Return the matches, none where a parameter is not declared on this server."""
-        try:
-            return self.search(type, *params)
-        except BadRequest:
-            return []
+    def search_all(self, type: str, param: str, references: Sequence[str]) -> list[Resource]:
+        """Return the matches of a reference parameter that has one of many values, a few values at a time."""
+        batches = [references[i : i + _VALUES] for i in range(0, len(references), _VALUES)]
+        return [r for batch in batches for r in self.search(type, (param, ",".join(batch)))]
 
 
 def _reference(resource: Mapping[str, Any]) -> str:
@@ -118,10 +119,11 @@ class _Project:
         self.objectives = [g for g in goals if _kind(g) not in ("attente", "projet-vie")]
         self.needs = self.gather.search("ServiceRequest", ("based-on", self.reference))
         tasks = self.gather.search("Task", ("based-on", self.reference))
-        for objective in self.objectives:
-            tasks += self.gather.search_if_known("Task", (AIMS_AT, _reference(objective)))
-        for action in _unique(tasks):
-            tasks += self.gather.search("Task", ("part-of", _reference(action)))
+        goals_of_plan = {_reference(g) for g in self.objectives}
+        aiming = self.gather.search_all("Task", AIMS_AT, sorted(goals_of_plan))
+        tasks += [t for t in aiming if goals_of_plan & _aims(t)]
+        actions = sorted({_reference(t) for t in tasks})
+        tasks += self.gather.search_all("Task", "part-of", actions)
         self.tasks = _unique(tasks)
 
     def content(self) -> dict[str, Any]:
@@ -198,7 +200,7 @@ class _Project:
         """Structure of the request, else of the business number of the plan, with what its Organization adds."""
         known = self.context.structure if self.context else None
         finess = known.finess if known else _finess(self.plan)
-        organization = self._organization(finess)
+        organization = _organization(finess, self.gather)
         name = (known.name if known else "") or text(part(organization, "name"))
         lines = [w.strip() for w in known.address.split("\n") if w.strip()] if known else []
         addresses = items(part(organization, "address"))
@@ -206,12 +208,6 @@ class _Project:
         phones = [text(t.get("value")) for t in items(part(organization, "telecom")) if t.get("system") == "phone"]
         line = " – ".join(w for w in (name, f"FINESS {finess}" if finess else "") if w)
         return {"name": name, "finess": finess, "address": lines, "phone": next(iter(phones), ""), "line": line}
-
-    def _organization(self, finess: str) -> Resource | None:
-        if not finess:
-            return None
-        found = self.gather.search("Organization", ("identifier", f"urn:oid:1.2.250.1.71.4.2.2|1{finess}"))
-        return found[0] if found else None
 
     def _ins(self) -> dict[str, Any] | None:
         """INS for the first page; only where the identity is qualified and shows it (EXI DIF 02)."""
@@ -257,8 +253,7 @@ class _Project:
         return [t for t in self.tasks if _kind(t) in kinds]
 
     def _actions_of(self, goal: Resource) -> list[Resource]:
-        aim = _reference(goal)
-        return [a for a in self._of("action") if aim in {text(part(v, "reference")) for v in _inputs(a, "objectif")}]
+        return [a for a in self._of("action") if _reference(goal) in _aims(a)]
 
     def _objective(self, goal: Resource) -> dict[str, Any]:
         notes = _notes(goal)
@@ -374,6 +369,19 @@ class _Project:
         references += [v for t in self.tasks for v in _inputs(t, "pieceJointe")]
         titles = [_document_title(d) for r in references if (d := self.gather.get(r))]
         return list(dict.fromkeys(t for t in titles if t))
+
+
+def organization_of(content: Mapping[str, Any], reader: Reader) -> Resource | None:
+    """Return the Organization of the structure named by a content, None where the tenant has none."""
+    return _organization(text(part(content, "structure", "finess")), Gatherer(reader))
+
+
+def _organization(finess: str, gather: Gatherer) -> Resource | None:
+    if not finess:
+        return None
+    found = gather.search("Organization", ("identifier", f"{_IDNAT_ST}|1{finess}"))
+    # the one that stands for the structure, before one received in a bundle
+    return next((o for o in found if "structure" in tags(o)), found[0] if found else None)
 
 
 # --- pure readings
@@ -526,6 +534,10 @@ def _inputs(task: Mapping[str, Any], code: str, where: str = "input") -> list[An
         i for i in items(task.get(where)) if code in {text(c.get("code")) for c in items(part(i, "type", "coding"))}
     ]
     return [v for i in found if (v := value_of(i)) is not None]
+
+
+def _aims(action: Mapping[str, Any]) -> set[str]:
+    return {_local(text(part(v, "reference"))) for v in _inputs(action, "objectif")}
 
 
 def _notes(goal: Resource) -> dict[str, list[str]]:

@@ -17,7 +17,9 @@ SEPARATOR: Final = "\x1d"
 """ASCII 29 (GS): ends a variable field that is shorter than its maximum and is not the last one."""
 MODULE_MM: Final = 0.42
 """Side of one module as drawn by :func:`svg`, in millimetres."""
-_LIGATURES: Final = str.maketrans({"Œ": "OE", "œ": "OE", "Æ": "AE", "æ": "AE", "ß": "SS", "’": "'", "‐": "-", "\u2011": "-"})
+_LIGATURES: Final = str.maketrans(
+    {"Œ": "OE", "œ": "OE", "Æ": "AE", "æ": "AE", "ß": "SS", "’": "'", "‐": "-", "\u2011": "-"}
+)
 _FORBIDDEN = re.compile(r"[^A-Z0-9 '\-]")
 
 

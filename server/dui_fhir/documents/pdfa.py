@@ -112,7 +112,11 @@ def _transparency(value: Any) -> Iterator[str]:
     group = _resolved(value.get("/Group", {}))
     soft_mask = value.get("/SMask")
     opaque = all(float(_resolved(value.get(key, 1))) == 1 for key in ("/CA", "/ca") if _is_number(value.get(key, 1)))
-    if (hasattr(group, "get") and group.get("/S") == "/Transparency") or (soft_mask not in (None, "/None")) or not opaque:
+    if (
+        (hasattr(group, "get") and group.get("/S") == "/Transparency")
+        or (soft_mask not in (None, "/None"))
+        or not opaque
+    ):
         yield "transparency"
 
 

@@ -52,7 +52,11 @@ def _compile(template: Path, inputs: dict[str, str]) -> bytes:
     with tempfile.TemporaryDirectory() as no_cache:
         try:
             compiler = typst.Compiler(
-                template, root=template.parent, ignore_system_fonts=True, package_path=PACKAGES, package_cache_path=no_cache
+                template,
+                root=template.parent,
+                ignore_system_fonts=True,
+                package_path=PACKAGES,
+                package_cache_path=no_cache,
             )
             pdf = compiler.compile(
                 sys_inputs=inputs, format="pdf", pdf_standards=[STANDARD], timestamp=0, pdf_tags=False

@@ -4,8 +4,9 @@ The function writes nothing itself: it returns what is to be written, and the se
 read as preconditions. Source: FHIR R4, operations.html.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from dui_fhir.domain.change import Resource
@@ -17,13 +18,15 @@ from dui_fhir.domain.job import Job
 @dataclass(frozen=True, kw_only=True)
 class OperationRequest:
     """One invocation. ``target`` is the resource of an instance-level call; ``parameters`` the checked inputs by name:
-    plain values for primitives, dicts for the rest, lists where the definition says ``max`` other than 1."""
+    plain values for primitives, dicts for the rest, lists where the definition says ``max`` other than 1. ``templates`` are
+    the layouts of the document types of the corridors in force, by the id of ``documents.json``."""
 
     context: Context
     renderer: Renderer
     parameters: dict[str, Any]
     type: str | None = None
     target: Resource | None = None
+    templates: Mapping[str, Path] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

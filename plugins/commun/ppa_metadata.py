@@ -1,0 +1,188 @@
+"""The DocumentReference and Binary of a printed personalised project (PDSm, comprehensive DocumentReference).
+
+Ids derive from the plan, the content and the document replaced: the same request made twice at once makes the same ids, of
+which one is refused by the store, so one content never becomes two documents.
+"""
+
+import hashlib
+import json
+from base64 import b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+from dui_fhir.api import Context, Resource, instant, to_ms
+
+from .kept import FINAL
+from .ppa_text import date, items, part, text
+
+CONTENT_SYSTEM: Final = "urn:dui-fhir:document-content"
+"""System of the identifier that names a content: number of the plan, ``-DOC-``, start of the SHA-256 of the content."""
+IDNAT_PS: Final = "urn:oid:1.2.250.1.71.4.2.1"
+IDNAT_ST: Final = "urn:oid:1.2.250.1.71.4.2.2"
+_SECTOR: Final = "https://mos.esante.gouv.fr/NOS/TRE_R02-SecteurActivite/FHIR/TRE-R02-SecteurActivite"
+_SETTING: Final = "https://mos.esante.gouv.fr/NOS/TRE_A01-CadreExercice/FHIR/TRE-A01-CadreExercice"
+_CONFIDENTIALITY: Final = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"
+SECTORS: Final[Mapping[str, tuple[str, str]]] = {
+    "pa": ("SA17", "Etablissement pour personnes âgées"),
+    "ph": ("SA16", "Etablissement pour personnes handicapées"),
+    "pde": ("SA20", "Etablissement pour la protection de l'enfance"),
+    "ahi": ("SA21", "Etablissement d'hébergement et de réadaptation"),
+}
+"""JDV_J02 code of the sector of activity by corridor; any other is SA41."""
+OTHER_SECTOR: Final = ("SA41", "Autre établissement du domaine social ou médico-social")
+SETTINGS: Final[Mapping[str, tuple[str, str]]] = {"dom": ("SAD", "Soins à domicile")}
+OTHER_SETTING: Final = ("AMBULATOIRE", "Ambulatoire")
+"""Practice setting (JDV_J04). ``ESSMS`` is not in the list of the DMP (JDV_J62, 2023-09), so it is not used."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Made:
+    """What the document is made from: plan and patient as read, content of :func:`ppa_content.collect`, its hash, title."""
+
+    plan: Resource
+    patient: Resource
+    content: Mapping[str, Any]
+    digest: str
+    title: str
+    author: Mapping[str, Any] | None
+    organization: Resource | None
+
+
+def digest_of(content: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of a content, 64 hexadecimal digits; the order of keys has no meaning."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+
+def content_id(plan: Resource, digest: str) -> str:
+    """Return the value of the identifier that names this content of this plan."""
+    number = next((text(i.get("value")) for i in items(plan.get("identifier"))), "") or f"CarePlan/{plan['id']}"
+    return f"{number}-DOC-{digest[:32]}"
+
+
+def names_content(document: Resource, value: str) -> bool:
+    """True where a DocumentReference is of this content."""
+    found = items(document.get("identifier"))
+    return any(i.get("system") == CONTENT_SYSTEM and i.get("value") == value for i in found)
+
+
+def resources(made: Made, pdf: bytes, context: Context, replaced: Resource | None) -> list[Resource]:
+    """Return what is to be written: DocumentReference, Binary, and the replaced draft as superseded."""
+    key = f"{made.plan['id']}|{made.digest}|{replaced['id'] if replaced else ''}"
+    document_id, binary_id = _id("document", key), _id("binary", key)
+    document = _document(made, pdf, context, str(document_id), str(binary_id))
+    binary = {
+        "resourceType": "Binary",
+        "id": str(binary_id),
+        "contentType": "application/pdf",
+        "securityContext": {"reference": f"DocumentReference/{document_id}"},
+        "data": b64encode(pdf).decode(),
+    }
+    written = [document, binary]
+    if replaced is not None:
+        document["relatesTo"] = [{"code": "replaces", "target": {"reference": f"DocumentReference/{replaced['id']}"}}]
+        # a signed version stays in force until the new one is signed: $sign supersedes it then
+        if replaced.get("docStatus") not in FINAL:
+            written.append({**replaced, "status": "superseded"})
+    return written
+
+
+def _id(what: str, key: str) -> UUID:
+    return uuid5(NAMESPACE_URL, f"urn:dui-fhir:ppa:{what}:{key}")
+
+
+def _document(made: Made, pdf: bytes, context: Context, document_id: str, binary_id: str) -> Resource:
+    now = instant(to_ms(context.now))
+    kind = _kind()
+    document: Resource = {
+        "resourceType": "DocumentReference",
+        "id": document_id,
+        "contained": [_source_patient(made.patient)],
+        "masterIdentifier": {"system": "urn:ietf:rfc:3986", "value": f"urn:oid:2.25.{UUID(document_id).int}"},
+        "identifier": [{"use": "secondary", "system": CONTENT_SYSTEM, "value": content_id(made.plan, made.digest)}],
+        "status": "current",
+        "docStatus": "preliminary",
+        "type": {"coding": [kind["type"]]},
+        "category": [{"coding": [kind["class"]]}],
+        "subject": made.plan["subject"],
+        "date": now,
+        "author": [_author(made, context)],
+        "custodian": _custodian(made),
+        "description": made.title,
+        "securityLabel": [{"coding": [{"system": _CONFIDENTIALITY, "code": "N", "display": "normal"}]}],
+        "content": [{"attachment": _attachment(made, pdf, now, binary_id), "format": kind["format"]}],
+        "context": _context(made, context, now),
+    }
+    return document
+
+
+@cache
+def _kind() -> Any:
+    """Return the entry ``ppa`` of the document types of the trunk."""
+    types = json.loads(Path(__file__).with_name("documents.json").read_text(encoding="utf-8"))
+    return next(t for t in types if t["id"] == "ppa")
+
+
+def _attachment(made: Made, pdf: bytes, now: str, binary_id: str) -> dict[str, Any]:
+    return {
+        "contentType": "application/pdf",
+        "language": "fr-FR",
+        "url": f"Binary/{binary_id}",
+        "size": len(pdf),
+        # SHA-1 is what FHIR and XDS ask of this element; nothing is proved by it here
+        "hash": b64encode(hashlib.sha1(pdf, usedforsecurity=False).digest()).decode(),
+        "title": made.title,
+        "creation": now,
+    }
+
+
+def _context(made: Made, context: Context, now: str) -> dict[str, Any]:
+    corridors = sorted(context.corridors - {"commun"})
+    corridor = corridors[0] if len(corridors) == 1 else ""
+    sector, sector_name = SECTORS.get(corridor, OTHER_SECTOR)
+    setting, setting_name = SETTINGS.get(corridor, OTHER_SETTING)
+    period = {k: v for k, v in (made.plan.get("period") or {}).items() if k in ("start", "end")}
+    described: dict[str, Any] = {
+        "period": {"start": now, **period},
+        "facilityType": {"coding": [{"system": _SECTOR, "code": sector, "display": sector_name}]},
+        "practiceSetting": {"coding": [{"system": _SETTING, "code": setting, "display": setting_name}]},
+        "sourcePatientInfo": {"reference": "#patient"},
+        "related": [{"reference": f"CarePlan/{made.plan['id']}"}],
+    }
+    if isinstance(made.plan.get("encounter"), dict):
+        described["encounter"] = [made.plan["encounter"]]
+    return described
+
+
+def _source_patient(patient: Resource) -> Resource:
+    """Return the identity at the time of the document, as contained resource."""
+    kept = ("identifier", "name", "gender", "birthDate")
+    return {"resourceType": "Patient", "id": "patient", **{k: patient[k] for k in kept if k in patient}}
+
+
+def _custodian(made: Made) -> dict[str, Any]:
+    if made.organization is not None:
+        return {"reference": f"Organization/{made.organization['id']}"}
+    finess, name = part(made.content, "structure", "finess"), part(made.content, "structure", "name")
+    reference: dict[str, Any] = {"display": name or "Structure non renseignée"}
+    if finess:
+        reference["identifier"] = {"system": IDNAT_ST, "value": f"1{finess}"}
+    return reference
+
+
+def _author(made: Made, context: Context) -> dict[str, Any]:
+    """Return who asks for the document, else the author of the plan, else the structure."""
+    if made.author is not None:
+        return dict(made.author)
+    if context.actor.professional:
+        return {"type": "Practitioner", "identifier": {"system": IDNAT_PS, "value": context.actor.professional}}
+    planned = made.plan.get("author")
+    return dict(planned) if isinstance(planned, dict) else _custodian(made)
+
+
+def title(kind_title: str, context: Context) -> str:
+    """Return the title of the document: without the person's name, as it appears in lists and envelopes."""
+    return f"{kind_title} du {date(instant(to_ms(context.now)))}"
