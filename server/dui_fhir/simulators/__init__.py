@@ -13,10 +13,12 @@ from flask import Flask
 
 from dui_fhir.simulators.dmp import app as dmp
 from dui_fhir.simulators.dmp.policy import Policy
+from dui_fhir.simulators.insi import app as insi
 from dui_fhir.simulators.serving import Server
 
 SERVICES: Mapping[str, Callable[[Path, str], Flask]] = {
     "dmp": lambda folder, environment: dmp.create_app(folder, Policy(environment=environment)),
+    "insi": lambda folder, environment: insi.create_app(folder),
 }
 
 
@@ -46,7 +48,8 @@ def start_all(folder: Path, ports: Mapping[str, int] | None = None, *, environme
 
     Each keeps its state in ``folder/<service>``. A service without a port in ``ports``, or with 0, takes a free one.
     ``environment`` (``test``, ``production``, ``any``) says which INS roots the DMP accepts. In ``urls``, ``dmp`` is the
-    base of the DMP's endpoints (the value of the setting ``dmp_url``) and ``dmp_pages`` the page for people.
+    base of the DMP's endpoints (the value of the setting ``dmp_url``), ``insi`` the endpoint of INSi, and ``<service>_pages``
+    each one's page for people.
 
     Raises: ValueError (unknown service or environment), OSError (port taken).
     """
@@ -67,4 +70,4 @@ def start_all(folder: Path, ports: Mapping[str, int] | None = None, *, environme
     return Simulators(urls, tuple(servers))
 
 
-_PATHS = {"dmp": dmp.BASE}
+_PATHS = {"dmp": dmp.BASE, "insi": insi.PATH}

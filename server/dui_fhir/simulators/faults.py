@@ -2,7 +2,7 @@
 
 import threading
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,13 +29,14 @@ class Fault:
     mode: str
     service: str = ""  # empty: any
     seconds: float = 30.0
-    code: str = "XDSRegistryBusy"
+    code: str = ""  # empty: the service's usual one
 
 
 class FaultPlan:
     """The faults still to come, oldest first; safe between threads."""
 
-    def __init__(self) -> None:
+    def __init__(self, modes: Collection[str] = MODES) -> None:
+        self._modes = modes
         self._faults: deque[Fault] = deque()
         self._lock = threading.Lock()
 
@@ -44,7 +45,7 @@ class FaultPlan:
 
         Raises: UnknownFault.
         """
-        fault, count = _read(body)
+        fault, count = _read(body, self._modes)
         with self._lock:
             self._faults.extend([fault] * count)
             return len(self._faults)
@@ -69,16 +70,16 @@ class FaultPlan:
             return [{"mode": f.mode, "service": f.service, "seconds": f.seconds, "code": f.code} for f in self._faults]
 
 
-def _read(body: Any) -> tuple[Fault, int]:
+def _read(body: Any, modes: Collection[str]) -> tuple[Fault, int]:
     if not isinstance(body, Mapping) or set(body) - {"mode", "count", "service", "seconds", "code"}:
         raise UnknownFault("attendu : un objet JSON avec mode, et au choix count, service, seconds, code")
-    if body.get("mode") not in MODES:
-        raise UnknownFault(f"mode inconnu ; modes : {', '.join(MODES)}")
+    if body.get("mode") not in modes:
+        raise UnknownFault(f"mode inconnu ; modes : {', '.join(modes)}")
     try:
         count, seconds = int(body.get("count", 1)), float(body.get("seconds", 30))
     except (TypeError, ValueError):
         raise UnknownFault("count et seconds sont des nombres") from None
     if not (1 <= count <= 1000 and 0 <= seconds <= 600):
         raise UnknownFault("count de 1 à 1000, seconds de 0 à 600")
-    code = str(body.get("code", "XDSRegistryBusy"))
-    return Fault(mode=body["mode"], service=str(body.get("service", "")), seconds=seconds, code=code), count
+    service, code = str(body.get("service", "")), str(body.get("code", ""))
+    return Fault(mode=body["mode"], service=service, seconds=seconds, code=code), count

@@ -10,12 +10,13 @@ from typing import Any
 from flask import Flask, Response, abort, jsonify, render_template, request
 
 from dui_fhir.simulators import mtom, soap
+from dui_fhir.simulators.controls import add_fault_routes, suffer
 from dui_fhir.simulators.dmp import answers, patients, provide, query, registry, update, vihf
 from dui_fhir.simulators.dmp.ebrim import Problem
 from dui_fhir.simulators.dmp.policy import Policy
 from dui_fhir.simulators.dmp.registry import Entry, Registry
 from dui_fhir.simulators.dmp.request import Request
-from dui_fhir.simulators.faults import Fault, FaultPlan, UnknownFault
+from dui_fhir.simulators.faults import FaultPlan
 from dui_fhir.simulators.mtom import Package, Part
 from dui_fhir.simulators.serving import sever, truncated
 from dui_fhir.simulators.soap import AddressingRule, Element, Message, SoapFault
@@ -41,7 +42,7 @@ def create_app(folder: Path, policy: Policy | None = None, now_ms: Callable[[], 
     app.add_url_rule("/", "home", dmp.home)
     app.add_url_rule("/_simulateur/documents", "documents", dmp.documents)
     app.add_url_rule("/_simulateur/documents/<identifier>", "document", dmp.document)
-    app.add_url_rule("/_simulateur/pannes", "faults", dmp.order_faults, methods=["GET", "POST", "DELETE"])
+    add_fault_routes(app, dmp.faults)
     app.add_url_rule("/_simulateur/patients", "patient", dmp.set_patient, methods=["POST"])
     return app
 
@@ -63,29 +64,18 @@ class _Dmp:
         fault = self.faults.take(service)
         if fault is None:
             return self._answer(service)
-        early = self._before(fault)
+        early = suffer(fault, self.stopping)
         if early is not None:
             return early
+        if fault.mode == "soap-fault":
+            detail = fault.code or "SIM-PANNE"
+            return _xml(soap.fault_answer(SoapFault("Receiver", "Panne simulée.", detail=detail)), 500)
         if fault.mode == "registry-error":
-            return self._answer(service, fault.code)
+            return self._answer(service, fault.code or "XDSRegistryBusy")
         response = self._answer(service)
         if fault.mode == "drop-after-store":
             return sever(request.environ)
         return truncated(response) if fault.mode == "truncate" else response
-
-    def _before(self, fault: Fault) -> Response | None:
-        if fault.mode == "refuse-connection":
-            return sever(request.environ, reset=True)
-        if fault.mode == "http-500":
-            return Response("panne simulée\n", status=500, content_type="text/plain; charset=utf-8")
-        if fault.mode == "soap-fault":
-            return _xml(soap.fault_answer(SoapFault("Receiver", "Panne simulée.", detail="SIM-PANNE")), 500)
-        if fault.mode == "timeout":
-            self.stopping.wait(fault.seconds)
-            return sever(request.environ)
-        if fault.mode == "slow":
-            self.stopping.wait(fault.seconds)
-        return None
 
     def _answer(self, service: str, forced_error: str = "") -> Response:
         message_id = ""
@@ -151,17 +141,6 @@ class _Dmp:
         if entry is None:
             abort(404)
         return _xml(self.registry.document(entry.uuid), 200, "text/xml")
-
-    def order_faults(self) -> Response | tuple[Response, int]:
-        """Order faults (POST), list (GET) or forget (DELETE) them."""
-        if request.method == "DELETE":
-            self.faults.clear()
-        elif request.method == "POST":
-            try:
-                self.faults.order(request.get_json(silent=True))
-            except UnknownFault as error:
-                return jsonify(erreur=str(error)), 400
-        return jsonify(self.faults.waiting())
 
     def set_patient(self) -> Response | tuple[Response, int]:
         """Open, close or remove the DMP of ``{"ins": …, "etat": "ouvert"|"ferme"|"inexistant"}``."""
