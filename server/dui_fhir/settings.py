@@ -45,6 +45,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("bundle_entries_max", int, 10_000, "Entrées maximales d'un Bundle reçu."),
     Setting("search_or_values_max", int, 500, "Valeurs séparées par des virgules dans un paramètre de recherche."),
     Setting("search_chain_depth_max", int, 5, "Maillons d'un paramètre chaîné ou _has."),
+    Setting("search_expansion_max", int, 5000, "Codes d'un jeu de valeurs dans un critère :in, :not-in, :above ou :below."),
+    Setting("search_full_text", str, "content", "Texte indexé : « content » (_text et _content), « text » ou « none »."),
     Setting("search_includes_max", int, 1000, "Ressources ajoutées à une page par _include et _revinclude."),
     Setting("write_attempts", int, 5, "Essais d'une écriture dont la lecture préalable a vieilli."),
     # store

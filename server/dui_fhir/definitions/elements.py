@@ -131,6 +131,17 @@ def summary_elements(type: str) -> frozenset[str]:
     return frozenset(p.split(".", 1)[1] for p, e in element_table(type).elements.items() if e.summary and "." in p)
 
 
+@cache
+def _systems() -> Mapping[str, tuple[str, ...]]:
+    rows = source.read("r4", "code-systems-of-value-sets.json")
+    return {url: tuple(systems) for url, systems in rows.items()}
+
+
+def implied_systems(value_set: str) -> tuple[str, ...]:
+    """Return the code systems of an R4 value set that an element of type ``code`` is bound to (``|version`` ignored)."""
+    return _systems().get(value_set.split("|", 1)[0], ())
+
+
 def _element(row: dict[str, Any]) -> Element:
     binding = row.get("binding", {})
     return Element(

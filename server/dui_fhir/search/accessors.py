@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, NamedTuple, TypeAlias
 
-from dui_fhir.definitions import element_table, resource_types
+from dui_fhir.definitions import Element, element_table, resource_types
 from dui_fhir.definitions.elements import kind
 from dui_fhir.search.expression import (
     As,
@@ -129,6 +129,20 @@ def children(position: str, name: str) -> tuple[tuple[str, str], ...]:
             key = f"{name}{type_.code[0].upper()}{type_.code[1:]}" if element.choice else name
             found.append((key, element.path if type_.code in ("BackboneElement", "Element") else type_.code))
     return tuple(found)
+
+
+def element_of(path: Path, start: str) -> Element | None:
+    """Return the element that a path leads to from an element of type ``start``."""
+    position, found = start, None
+    for step in path.steps:
+        if not isinstance(step, Key):
+            continue
+        for element in element_table(position.split(".", 1)[0]).children(position):
+            reached = [after for key, after in children(position, element.name) if key == step.name]
+            if reached:
+                position, found = reached[0], element
+                break
+    return found
 
 
 def _is_a(position: str, type_: str) -> bool:

@@ -339,8 +339,9 @@ def _canonical_parts(target: str) -> tuple[str, str | None]:
 
 def _canonical(sink: Sink, params: Params, value: Any, group: int) -> None:
     if isinstance(value, str) and value and value[0] != "#":
-        url, version = _canonical_parts(value)
-        sink.references.extend(ReferenceValue(p, None, None, url, version, group) for p in params)
+        local = _LOCAL.fullmatch(value)
+        found: _Target = (local[1], local[2], None, None) if local else (None, None, *_canonical_parts(value))
+        sink.references.extend(ReferenceValue(p, *found, group) for p in params)
 
 
 def _inline_resource(sink: Sink, params: Params, value: Any, group: int) -> None:
