@@ -185,12 +185,9 @@ class _Project:
             role = concept(resource.get("code")) or (inner[1] if inner else "")
             name = inner[0] if inner else display or role
             return (name, role if name != role else "", True) if name else None
-        name = human_name(_best_name(resource)) if kind != "Organization" else text(resource.get("name"))
-        role = {
-            "Practitioner": lambda: concept([q.get("code") for q in items(resource.get("qualification"))]),
-            "RelatedPerson": lambda: concept(resource.get("relationship")),
-            "Patient": lambda: "personne accompagnée",
-        }.get(str(kind), lambda: "")()
+        is_organization = kind == "Organization"
+        name = text(resource.get("name")) if is_organization else human_name(_best_name(resource))
+        role = _role(resource)
         name = name or display
         return (name, role, kind != "Patient") if name else None
 
@@ -486,6 +483,15 @@ def _signed_note(value: Any, who: Callable[[Any], str]) -> str:
     words = text(part(value, "text")) if isinstance(value, dict) else text(value)
     author = who(part(value, "authorReference")) if isinstance(value, dict) else ""
     return f"{author} : {words}" if author and words else words
+
+
+def _role(resource: Resource) -> str:
+    kind = resource.get("resourceType")
+    if kind == "Practitioner":
+        return concept([q.get("code") for q in items(resource.get("qualification"))])
+    if kind == "RelatedPerson":
+        return concept(resource.get("relationship"))
+    return "personne accompagnée" if kind == "Patient" else ""
 
 
 def _document_title(document: Resource) -> str:

@@ -1,0 +1,1 @@
+"""Corridor AHI: shelter, housing, insertion (MS3)."""

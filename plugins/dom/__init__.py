@@ -1,0 +1,1 @@
+"""Corridor DOM: support at home (MS1)."""

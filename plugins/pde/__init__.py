@@ -1,0 +1,1 @@
+"""Corridor PDE: child protection (MS2)."""

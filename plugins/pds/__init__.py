@@ -1,0 +1,1 @@
+"""Corridor PDS: people with specific difficulties (MS2)."""

@@ -1,0 +1,1 @@
+"""Corridor PH: people with disabilities (MS1)."""

@@ -1,0 +1,1 @@
+"""Corridor PJM: legal protection of adults (MS3)."""
