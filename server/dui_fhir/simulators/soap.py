@@ -155,7 +155,8 @@ def _text(header: Element, name: str) -> str:
 
 def answer(action: str, relates_to: str, body: Element) -> bytes:
     """Return the response envelope that carries ``body``."""
-    envelope, header, content = _envelope()
+    envelope, content = _envelope()
+    header = _header(envelope)
     _sub(header, WSA, "Action", action).set(f"{{{SOAP}}}mustUnderstand", "1")
     _sub(header, WSA, "MessageID", f"urn:uuid:{uuid.uuid4()}")
     _sub(header, WSA, "To", ANONYMOUS)
@@ -165,19 +166,30 @@ def answer(action: str, relates_to: str, body: Element) -> bytes:
     return _bytes(envelope)
 
 
-def fault_answer(fault: SoapFault, relates_to: str = "") -> bytes:
-    """Return the envelope of a SOAP 1.2 fault."""
-    envelope, header, content = _envelope()
-    _sub(header, WSA, "Action", f"{WSA}/fault" if fault.subcode.startswith(f"{{{WSA}}}") else f"{WSA}/soap/fault")
-    if relates_to:
-        _sub(header, WSA, "RelatesTo", relates_to)
+def bare_answer(body: Element) -> bytes:
+    """Return a response envelope without header."""
+    envelope, content = _envelope()
+    content.append(body)
+    return _bytes(envelope)
+
+
+def fault_answer(fault: SoapFault, relates_to: str = "", *, addressed: bool = True) -> bytes:
+    """Return the envelope of a SOAP 1.2 fault, with WS-Addressing headers or without any header."""
+    envelope, content = _envelope()
+    if addressed:
+        header = _header(envelope)
+        _sub(header, WSA, "Action", f"{WSA}/fault" if fault.subcode.startswith(f"{{{WSA}}}") else f"{WSA}/soap/fault")
+        if relates_to:
+            _sub(header, WSA, "RelatesTo", relates_to)
     element = _sub(content, SOAP, "Fault")
     code = _sub(element, SOAP, "Code")
     _sub(code, SOAP, "Value", f"soap:{fault.code}")
     if fault.subcode:
         name = etree.QName(fault.subcode)
-        value = etree.SubElement(_sub(code, SOAP, "Subcode"), f"{{{SOAP}}}Value", nsmap={"sub": name.namespace})
-        value.text = f"sub:{name.localname}"
+        prefix = "soap" if name.namespace == SOAP else "sub"
+        nsmap = {prefix: name.namespace}
+        value = etree.SubElement(_sub(code, SOAP, "Subcode"), f"{{{SOAP}}}Value", nsmap=nsmap)
+        value.text = f"{prefix}:{name.localname}"
     reason = _sub(_sub(element, SOAP, "Reason"), SOAP, "Text", fault.reason)
     reason.set("{http://www.w3.org/XML/1998/namespace}lang", "fr")
     if not isinstance(fault.detail, str):
@@ -187,9 +199,15 @@ def fault_answer(fault: SoapFault, relates_to: str = "") -> bytes:
     return _bytes(envelope)
 
 
-def _envelope() -> tuple[Element, Element, Element]:
+def _envelope() -> tuple[Element, Element]:
     envelope = etree.Element(f"{{{SOAP}}}Envelope", nsmap={"soap": SOAP, "wsa": WSA})
-    return envelope, _sub(envelope, SOAP, "Header"), _sub(envelope, SOAP, "Body")
+    return envelope, _sub(envelope, SOAP, "Body")
+
+
+def _header(envelope: Element) -> Element:
+    header = etree.Element(f"{{{SOAP}}}Header")
+    envelope.insert(0, header)
+    return header
 
 
 def _sub(parent: Element, namespace: str, name: str, text: str | None = None) -> Element:

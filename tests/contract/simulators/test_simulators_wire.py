@@ -79,3 +79,10 @@ def test_fault__long_timeout__does_not_hold_up_the_stop(tmp_path: Path) -> None:
         _order(simulators, mode="timeout", seconds=600)
         with pytest.raises(httpx.ReadTimeout):
             httpx.post(f"{simulators.urls['dmp']}/registry", content=b"<a/>", timeout=0.2)
+
+
+def test_start_all__insi__has_its_own_address(running: Simulators) -> None:
+    headers = {"Content-Type": "application/soap+xml"}
+
+    assert httpx.URL(running.urls["insi"]).path == "/lps"
+    assert httpx.post(running.urls["insi"], content=b"<a/>", headers=headers).status_code == 400

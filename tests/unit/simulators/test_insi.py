@@ -71,12 +71,12 @@ PUBLISHED = [
     (("ADRTROIS", "DOMINIQUE", "F", "1997-02-26"), ("00", "297022A02077878", NIR)),
     (("ADRTROIS", "TOUSSAINT", "M", "1960-01-01"), ("00", "160012B02077713", NIR)),
     (("PROVISOIRE", "MATRICULE", "M", "2009-07-01"), ("00", "109076322088835", NIA)),
+    (("HERMANN", "GATIEN", "M", "1981-03-24"), ("00", "181036322045660", NIR)),  # its key is wrong, as published
 ]
 INVENTED = [
     (("HOMONYME", "MARIE", "F", "1950-05-12"), ("02", "", "")),
     (("HOMONYME", "MARIE", "F", "1950-05-12", "63220"), ("00", "250056322011179", NIR)),
     (("HOMONYME", ["MARIE LOUISE"], "F", "1950-05-12"), ("00", "250053523811203", NIR)),
-    (("CLEFAUSSE", "PAUL", "M", "1948-11-03"), ("00", "148113306321000", NIR)),
     (("LUNAIRE", "FATIMA", "F", "1940-00-00"), ("00", "240009935012367", NIR)),
 ]
 
@@ -91,7 +91,7 @@ def test_search__former_matricules__come_with_dates_first(insi):
 
     former = root.findall(".//r:INSHISTO", RESULT)
     assert [f.findtext(".//r:NumIdentifiant", "", RESULT) for f in former] == ["2090763220834", "2090663220123"]
-    assert [etree.QName(child).localname for child in former[0]] == ["DateDeb", "IdIndividu", "OID"]
+    assert [etree.QName(child).localname for child in former[0]] == ["DateDeb", "DateFin", "IdIndividu", "OID"]
     assert root.findtext(".//r:TIQ/r:ListePrenom", "", RESULT) == "PIERRE-ALAIN MURIEL FLORIANT"
 
 

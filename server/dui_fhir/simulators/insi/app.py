@@ -73,9 +73,9 @@ class _Insi:
                 raise messages.technical(ordered.code or "insi_102", message_id)
             code, result = self._search(messages.read(message, self.authorisations), message_id)
         except SoapFault as fault:
-            return self._fault(fault, message_id)
+            return self._fault(fault)
         self._note("CodeCR", code)
-        return _xml(soap.answer(messages.ANSWER_ACTION, message_id, result), 200)
+        return _xml(soap.bare_answer(result), 200)
 
     def _search(self, traits: messages.Traits, message_id: str) -> tuple[str, soap.Element]:
         people = self.people.all()
@@ -87,9 +87,9 @@ class _Insi:
         )
         return messages.answer(found)
 
-    def _fault(self, fault: SoapFault, message_id: str) -> Response:
+    def _fault(self, fault: SoapFault) -> Response:
         self._note("faute", fault.detail if isinstance(fault.detail, str) else fault.detail.get("code", ""))
-        return _xml(soap.fault_answer(fault, message_id), fault.status)
+        return _xml(soap.fault_answer(fault, addressed=False), fault.status)
 
     def _note(self, kind: str, code: str) -> None:
         # Neither traits nor matricule: this list is shown without any check of who asks.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from lxml import etree
 
 from dui_fhir.simulators.insi.people import Person
-from dui_fhir.simulators.soap import Element, Message, SoapFault
+from dui_fhir.simulators.soap import SOAP, Element, Message, SoapFault
 
 REQUEST = "http://www.cnamts.fr/INSiRecSans"
 RESULT = "http://www.cnamts.fr/INSiResultat"
@@ -16,7 +16,6 @@ LPS = "urn:siram:lps:ctxlps"
 SIRAM = "urn:siram"
 BODY = f"{{{REQUEST}}}RECSANSVITALE"
 ACTION = "urn:ServiceIdentiteCertifiee:1.0.0:rechercherInsAvecTraitsIdentite"
-ANSWER_ACTION = f"{ACTION}Response"
 BAM_HEADER, LPS_HEADER = f"{{{BAM}}}ContexteBAM", f"{{{LPS}}}ContexteLPS"
 
 _ORDER = ("NomNaissance", "Prenom", "Sexe", "DateNaissance", "LieuNaissance")
@@ -144,7 +143,7 @@ def _fault(code: str, subcode: str, error: str, severity: str, reason: str, mess
     for name, value in (("code", error), ("severite", severity), ("messageID", message_id)):
         detail.set(name, value)
     detail.text = reason
-    return SoapFault(code, reason, subcode=f"{{{SIRAM}}}{subcode}", detail=detail, status=500)
+    return SoapFault(code, reason, subcode=f"{{{SOAP}}}{subcode}", detail=detail, status=500)
 
 
 def answer(found: Sequence[Person]) -> tuple[str, Element]:
@@ -164,10 +163,11 @@ def _add_person(result: Element, person: Person) -> None:
     active = _add(individual, "INSACTIF")
     _add_number(active, person.number, person.key)
     _add(active, "OID", person.oid)
-    for number, key in person.former:
+    for number, key, *dates in person.former:
         former = _add(individual, "INSHISTO")
-        # The real service puts the dates before IdIndividu, against its own schema.
-        _add(former, "DateDeb", "2019-03-01")
+        # The published answers put the dates before IdIndividu, against their own schema.
+        for name, date in zip(("DateDeb", "DateFin"), dates, strict=False):
+            _add(former, name, date)
         _add_number(former, number, key)
         _add(former, "OID", person.oid)
     traits = _add(individual, "TIQ")

@@ -17,9 +17,10 @@ class MalformedPerson(ValueError):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Person:
-    """An identity. ``former`` are earlier matricules; ``birth_place`` a COG code, empty when not published.
+    """An identity.
 
-    ``fault`` set = the service answers this technical error for the person.
+    ``birth_place`` is a COG code. ``former`` are other matricules: (number, key) or (number, key, start, end). ``fault``
+    set = the service answers this error for the person.
     """
 
     family: str
@@ -30,7 +31,7 @@ class Person:
     number: str = ""  # 13 characters
     key: str = ""
     oid: str = NIR
-    former: tuple[tuple[str, str], ...] = ()
+    former: tuple[tuple[str, ...], ...] = ()
     fault: str = ""
 
 
@@ -81,7 +82,7 @@ def search(people: Iterable[Person], *, family: str, given: list[str], sex: str,
 
 
 def _traits(person: Person) -> tuple[str, ...]:
-    return person.family, person.given, person.born, person.sex, person.birth_place
+    return person.family, person.given, person.born, person.sex
 
 
 def _load(file: Path) -> dict[tuple[str, ...], Person]:
@@ -94,10 +95,14 @@ def _person(body: Any) -> Person:
         raise MalformedPerson(f"attendu : family, given et au choix {', '.join(sorted(known - {'family', 'given'}))}")
     former = body.get("former", ())
     texts = {name: value for name, value in body.items() if name != "former"}
-    if not all(isinstance(value, str) for value in texts.values()) or not _pairs(former):
-        raise MalformedPerson("chaque valeur est un texte ; former est une liste de [numéro, clé]")
-    return Person(**texts, former=tuple((number, key) for number, key in former))
+    if not all(isinstance(value, str) for value in texts.values()) or not _former(former):
+        raise MalformedPerson(
+            "chaque valeur est un texte ; former est une liste de [numéro, clé] ou [numéro, clé, début, fin]"
+        )
+    return Person(**texts, former=tuple(tuple(map(str, one)) for one in former))
 
 
-def _pairs(value: Any) -> bool:
-    return isinstance(value, list | tuple) and all(isinstance(pair, list | tuple) and len(pair) == 2 for pair in value)
+def _former(value: Any) -> bool:
+    return isinstance(value, list | tuple) and all(
+        isinstance(one, list | tuple) and len(one) in (2, 4) for one in value
+    )
