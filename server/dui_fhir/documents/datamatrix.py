@@ -124,7 +124,9 @@ def _modules(text: str) -> list[list[bool]]:
     barcode = zxingcpp.create_barcode(text.encode("ascii"), zxingcpp.BarcodeFormat.DataMatrix, force_square=True)
     image = barcode.to_image(scale=1, add_quiet_zones=False)
     height, width = image.shape
-    flat = bytes(memoryview(image).cast("B"))
+    # zxing-cpp declares no buffer in its types, and has one
+    view: Any = image
+    flat = bytes(memoryview(view).cast("B"))
     rows = [[value < 128 for value in flat[y * width : (y + 1) * width]] for y in range(height)]
     if len(rows) != len(rows[0]):
         raise ValueError("the symbol is not square")

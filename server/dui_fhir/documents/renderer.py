@@ -51,20 +51,20 @@ def _compile(template: Path, inputs: dict[str, str]) -> bytes:
         raise _refusal(template, "no such file")
     with tempfile.TemporaryDirectory() as no_cache:
         try:
-            compiler = typst.Compiler(
-                template,
-                root=template.parent,
+            compiler: Any = typst.Compiler(
+                str(template),
+                root=str(template.parent),
                 ignore_system_fonts=True,
-                package_path=PACKAGES,
+                package_path=str(PACKAGES),
                 package_cache_path=no_cache,
             )
-            pdf = compiler.compile(
+            pdf: bytes = compiler.compile(
                 sys_inputs=inputs, format="pdf", pdf_standards=[STANDARD], timestamp=0, pdf_tags=False
             )
         except (typst.TypstError, ValueError, RuntimeError) as error:
             # the message of Typst may quote a value of the data: only its first line of fixed words is kept
             raise _refusal(template, _first_words(error)) from error
-    return bytes(pdf)
+    return pdf
 
 
 def _first_words(error: BaseException) -> str:
