@@ -1,0 +1,305 @@
+"""The structure of R4 resources, compiled once per type to Python closures.
+
+Each R4 type (data type, resource, nested element) becomes one function ``(value, path, report)``, made at first use from
+the tables of ``profiles/r4``. Checked: known elements, JSON kinds, cardinalities, choices, primitive syntax, companions of
+primitives, empty elements, contained resources, targets of references. Source: FHIR R4, json.html, datatypes.html,
+references.html.
+"""
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any, TypeAlias
+
+from dui_fhir.definitions.elements import Element, element_table, kind, resource_types
+from dui_fhir.domain.change import Resource
+from dui_fhir.domain.reference import Reference
+from dui_fhir.validation.faults import Path, Report
+from dui_fhir.validation.narrative import narrative_fault
+from dui_fhir.validation.primitives import json_kind, value_check
+
+Check: TypeAlias = Callable[[Any, Path, Report], None]
+Handler: TypeAlias = Callable[[Any, dict[str, Any], Path, Report], None]
+
+
+def check_resource(resource: Resource, report: Report, path: Path | None = None) -> None:
+    """Report the faults of structure of one resource, contained ones included. ``path`` defaults to its type."""
+    _resource(resource, path if path is not None else str(resource.get("resourceType", "Resource")), report)
+
+
+def _resource(value: Any, path: Path, report: Report) -> None:
+    if value.__class__ is not dict:
+        report.wrong_type("a resource", path)
+        return
+    type = value.get("resourceType")
+    if type not in resource_types():
+        report.add(
+            "validation-resource-type",
+            "structure",
+            "Le type de ressource est absent ou inconnu.",
+            f"unknown resourceType {str(type)[:60]!r}",
+            path,
+        )
+        return
+    type_check(type)(value, path, report)
+    if "contained" in value:
+        _contained(value, path, report)
+
+
+def _contained(resource: Resource, path: Path, report: Report) -> None:
+    """dom-2 and dom-4: a contained resource holds none itself, and has no version of its own."""
+    contained = resource["contained"]
+    for index, inner in enumerate(contained if isinstance(contained, list) else ()):
+        if not isinstance(inner, dict):
+            continue
+        place: Path = ((path, "contained"), index)
+        if "contained" in inner:
+            report.add("validation-dom-2", "invariant", "Une ressource incluse ne peut pas en inclure.", "dom-2", place)
+        meta = inner.get("meta")
+        if isinstance(meta, dict) and ("versionId" in meta or "lastUpdated" in meta):
+            report.add("validation-dom-4", "invariant", "Une ressource incluse n'a pas de version.", "dom-4", place)
+        if isinstance(meta, dict) and "security" in meta:
+            report.add("validation-dom-5", "invariant", "Une ressource incluse n'a pas d'étiquette.", "dom-5", place)
+
+
+@cache
+def type_check(type: str) -> Check:
+    """Return the check of a type: a data type, a resource type, or the path of a nested element."""
+    if type in ("Resource", "DomainResource"):
+        return _resource
+    compiled: list[tuple[dict[str, Handler], tuple[_Presence, ...]]] = []
+
+    def check(value: Any, path: Path, report: Report) -> None:
+        if value.__class__ is not dict:
+            report.wrong_type("an object", path)
+            return
+        if not value:
+            report.empty(path)
+            return
+        if (
+            not compiled
+        ):  # types refer to one another: the handlers are made at the first value, not at the first mention
+            compiled.append(_compile(type))
+        handlers, presences = compiled[0]
+        for key, item in value.items():
+            handler = handlers.get(key)
+            if handler is None:
+                if key != "resourceType" or type not in resource_types():
+                    report.unknown(key, type, path)
+            else:
+                handler(item, value, path, report)
+        for presence in presences:
+            presence(value, path, report)
+
+    return check
+
+
+_Presence: TypeAlias = Callable[[dict[str, Any], Path, Report], None]
+
+
+def _compile(type: str) -> tuple[dict[str, Handler], tuple[_Presence, ...]]:
+    table = element_table(type.split(".", 1)[0])
+    handlers: dict[str, Handler] = {}
+    presences: list[_Presence] = []
+    for element in table.children(type):
+        for key, declared in _keys(element).items():
+            handlers |= _handlers(key, declared, element)
+        if element.choice or element.min:
+            presences.append(_presence(element))
+    if type == "Extension":
+        presences.append(_extension_has_value_or_children)
+    return handlers, tuple(presences)
+
+
+def _keys(element: Element) -> dict[str, str]:
+    if element.choice:
+        return {element.name + t.code[0].upper() + t.code[1:]: t.code for t in element.types}
+    if element.content is not None:
+        return {element.name: element.content}
+    code = element.types[0].code
+    if element.name == "id" and element.path.split(".", 1)[0] in resource_types() and element.path.count(".") == 1:
+        code = "id"  # the published tables say string, resource.html#id says id
+    return {element.name: element.path if code in ("BackboneElement", "Element") else code}
+
+
+def _handlers(key: str, type: str, element: Element) -> dict[str, Handler]:
+    repeats = element.max is None or element.max > 1
+    if type == "xhtml":
+        return {key: _narrative(key)}
+    if kind(type) == "primitive-type":
+        one = _primitive(key, type, element)
+        companion = _companion(key, repeats)
+        return {key: _listed_primitive(key, one) if repeats else _single(key, one), f"_{key}": companion}
+    one = type_check(type)
+    if type == "Reference":
+        one = _reference(one, frozenset(t for r in element.types for t in r.targets))
+    return {key: _listed(key, one, element.max) if repeats else _single(key, one)}
+
+
+def _single(key: str, check: Check) -> Handler:
+    def handle(item: Any, owner: dict[str, Any], path: Path, report: Report) -> None:
+        if item.__class__ is list:
+            report.wrong_type("a single value, not an array", (path, key))
+        elif item is None:
+            report.wrong_type("a value, not null", (path, key))
+        else:
+            check(item, (path, key), report)
+
+    return handle
+
+
+def _listed(key: str, check: Check, maximum: int | None) -> Handler:
+    def handle(item: Any, owner: dict[str, Any], path: Path, report: Report) -> None:
+        if item.__class__ is not list:
+            report.wrong_type("an array", (path, key))
+            return
+        if not item:
+            report.empty((path, key))
+        if maximum is not None and len(item) > maximum:
+            report.too_many(key, maximum, (path, key))
+        place: Path = (path, key)
+        for index, value in enumerate(item):
+            check(value, (place, index), report)
+
+    return handle
+
+
+def _listed_primitive(key: str, check: Check) -> Handler:
+    """A null stands for a value whose companion, at the same place, holds an extension."""
+
+    def handle(item: Any, owner: dict[str, Any], path: Path, report: Report) -> None:
+        if item.__class__ is not list:
+            report.wrong_type("an array", (path, key))
+            return
+        if not item:
+            report.empty((path, key))
+        place: Path = (path, key)
+        companions = owner.get(f"_{key}")
+        for index, value in enumerate(item):
+            if value is not None:
+                check(value, (place, index), report)
+            elif not isinstance(companions, list) or index >= len(companions) or not companions[index]:
+                report.empty((place, index))
+
+    return handle
+
+
+def _primitive(key: str, type: str, element: Element) -> Check:
+    expected, fault = json_kind(type), value_check(type)
+    length, low, high = element.max_length, element.min_value, element.max_value
+
+    def check(value: Any, path: Path, report: Report) -> None:
+        given = value.__class__
+        if given is not expected and not (expected is float and given is not bool and isinstance(value, int | float)):
+            report.wrong_type(f"JSON for {type}", path)
+            return
+        reason = fault(value)
+        if reason is not None:
+            report.bad_value(type, path, reason)
+        elif length is not None and len(value) > length:
+            report.bad_value(type, path, f"longer than {length}")
+        elif (low is not None and value < low) or (high is not None and value > high):
+            report.bad_value(type, path, "out of range")
+
+    return check
+
+
+def _companion(key: str, repeats: bool) -> Handler:
+    """``_key``: id and extensions of a primitive; an array parallel to the values where these repeat."""
+    name, check = f"_{key}", type_check("Element")
+
+    def single(item: Any, owner: dict[str, Any], path: Path, report: Report) -> None:
+        if item.__class__ is not dict:
+            report.wrong_type("an object", (path, name))
+        else:
+            check(item, (path, name), report)
+
+    def listed(item: Any, owner: dict[str, Any], path: Path, report: Report) -> None:
+        if item.__class__ is not list:
+            report.wrong_type("an array", (path, name))
+            return
+        place: Path = (path, name)
+        for index, value in enumerate(item):
+            if value is not None:
+                check(value, (place, index), report)
+
+    return listed if repeats else single
+
+
+def _presence(element: Element) -> _Presence:
+    keys = tuple(_keys(element))
+    names = keys + tuple(f"_{key}" for key in keys)
+    name, minimum, choice = element.name, element.min, element.choice
+
+    def check(value: dict[str, Any], path: Path, report: Report) -> None:
+        present = [key for key in names if key in value]
+        if not present:
+            if minimum:
+                report.missing(f"{name}[x]" if choice else name, path)
+            return
+        if choice and len({key.lstrip("_") for key in present}) > 1:
+            report.too_many(f"{name}[x]", 1, path)
+        if minimum > 1 and isinstance(value[present[0]], list) and len(value[present[0]]) < minimum:
+            report.missing(name, path)
+
+    return check
+
+
+def _extension_has_value_or_children(value: dict[str, Any], path: Path, report: Report) -> None:
+    """ext-1: a value or nested extensions, never both, never neither."""
+    has_value = any(key.startswith(("value", "_value")) for key in value)
+    if has_value == ("extension" in value):
+        report.add(
+            "validation-ext-1",
+            "invariant",
+            "Une extension porte une valeur ou d'autres extensions, jamais les deux.",
+            "ext-1: must have either extensions or value[x], not both",
+            path,
+        )
+
+
+def _reference(check: Check, targets: frozenset[str]) -> Check:
+    any_target = not targets or "Resource" in targets
+
+    def checked(value: Any, path: Path, report: Report) -> None:
+        check(value, path, report)
+        if any_target or value.__class__ is not dict:
+            return
+        named = _target_type(value)
+        if named is not None and named in resource_types() and named not in targets:
+            report.add(
+                "validation-reference-target",
+                "structure",
+                f"Une référence vers « {named} » n'est pas permise ici.",
+                f"allowed targets: {', '.join(sorted(targets))}",
+                path,
+            )
+
+    return checked
+
+
+def _target_type(reference: dict[str, Any]) -> str | None:
+    literal = reference.get("reference")
+    if isinstance(literal, str):
+        parsed = Reference.parse(literal)
+        if parsed is not None:
+            return parsed.type
+    named = reference.get("type")
+    return named if isinstance(named, str) else None
+
+
+def _narrative(key: str) -> Handler:
+    def handle(item: Any, owner: dict[str, Any], path: Path, report: Report) -> None:
+        if item.__class__ is not str:
+            report.wrong_type("JSON for xhtml", (path, key))
+            return
+        reason = narrative_fault(item)
+        if reason is not None:
+            report.add(
+                "validation-narrative",
+                "invalid",
+                "Le texte de présentation contient du XHTML non permis.",
+                f"narrative: {reason}",
+                (path, key),
+            )
+
+    return handle
