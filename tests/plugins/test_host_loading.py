@@ -1,10 +1,18 @@
 """Finding and loading: every fault at once, each naming its plugin and its file."""
 
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
 import pytest
 
 from dui_fhir.domain.errors import ConfigurationError
-from dui_fhir.plugin_host import PluginHost, Source
+from dui_fhir.plugin_host import PluginHost, Source, finder
 from dui_fhir.settings import Settings
+
+
+@pytest.fixture(autouse=True)
+def _nothing_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(finder, "entry_points", lambda group: ())
 
 
 def _texts(caught) -> list[str]:
@@ -41,6 +49,31 @@ def test_load__unknown_plugins__all_named_with_the_way_out(write_plugin) -> None
     assert "« inconnu »" in texts[0]
     assert "--plugin-folder" in texts[0]
     assert "« absent »" in texts[1]
+
+
+def test_load__package_installed_but_not_named__stays_out(write_plugin, monkeypatch) -> None:
+    point = EntryPoint(name="alpha", value="no_such_package", group=finder.GROUP)
+    monkeypatch.setattr(finder, "entry_points", lambda group: (point,))
+    settings = Settings({"plugins": [], "plugin_folders": [str(write_plugin("commun").folder)]})
+
+    assert [plugin.id for plugin in PluginHost.load(settings).plugins] == ["commun"]
+
+
+def test_load__two_packages_of_one_name__refused(write_plugin, monkeypatch) -> None:
+    points = tuple(EntryPoint(name="alpha", value=value, group=finder.GROUP) for value in ("one", "two"))
+    monkeypatch.setattr(finder, "entry_points", lambda group: points)
+
+    with pytest.raises(ConfigurationError, match="deux paquets installés portent ce nom : one, two"):
+        PluginHost.load(Settings({"plugins": [], "plugin_folders": [str(write_plugin("commun").folder)]}))
+
+
+def test_load__installed_and_given_as_folder__same_place_is_one_plugin(monkeypatch) -> None:
+    point = EntryPoint(name="commun", value="dui_fhir_plugins.commun", group=finder.GROUP)
+    monkeypatch.setattr(finder, "entry_points", lambda group: (point,))
+    folder = Path(__file__).parents[2] / "plugins" / "commun"
+    settings = Settings({"plugins": [], "plugin_folders": [str(folder)]})
+
+    assert [plugin.id for plugin in PluginHost.load(settings).plugins] == ["commun"]
 
 
 def test_from_sources__faults_in_two_plugins__all_are_named(write_plugin) -> None:

@@ -13,6 +13,7 @@ from dui_fhir.domain.context import Context
 from dui_fhir.domain.issues import Issue, Severity
 from dui_fhir.plugin_host.conditions import Filter, compile_when, is_draft
 from dui_fhir.plugin_host.fhirpath import compile_expression, variables
+from dui_fhir.plugin_host.predicate import Predicate, Unsupported, compile_schema
 
 Form = Literal["schema", "fhirpath", "python"]
 Kind = Literal["S", "A", "P"]
@@ -144,11 +145,11 @@ def compile_check(rule: Rule, value: Mapping[str, Any]) -> Check | None:
     if rule.form == "python":
         return None
     when = value["x-dui"].get("when") if rule.form == "schema" else value.get("when")
-    evaluate = _schema(value) if rule.form == "schema" else _fhirpath(value["expression"], rule)
+    evaluate = _schema(value, rule) if rule.form == "schema" else _fhirpath(value["expression"], rule)
     return Check(rule=rule, looks_at=compile_when(when), evaluate=evaluate)
 
 
-def _schema(value: Mapping[str, Any]) -> Evaluate:
+def _schema(value: Mapping[str, Any], rule: Rule) -> Evaluate:
     body = {key: part for key, part in value.items() if key not in ("$id", "title", "x-dui")}
     try:
         Draft202012Validator.check_schema(body)
@@ -156,15 +157,24 @@ def _schema(value: Mapping[str, Any]) -> Evaluate:
         where = ".".join(str(p) for p in error.absolute_path)
         raise ValueError(f"ce n'est pas un JSON Schema correct{f' ({where})' if where else ''}") from error
     validator = Draft202012Validator(body)
+    accepts = _predicate(body, validator)
 
     def evaluate(resource: Resource, context: Context) -> Sequence[str] | None:
-        errors = validator.iter_errors(resource)
-        first = next(errors, None)
-        if first is None:
+        if accepts(resource):
             return None
-        return list(dict.fromkeys(p for e in (first, *errors) for p in _places(e, resource["resourceType"])))
+        if rule.paths:
+            return rule.paths  # no need to look for the place
+        errors = validator.iter_errors(resource)
+        return list(dict.fromkeys(p for e in errors for p in _places(e, resource["resourceType"])))
 
     return evaluate
+
+
+def _predicate(body: Mapping[str, Any], validator: Any) -> Predicate:
+    try:
+        return compile_schema(body)
+    except Unsupported:
+        return lambda resource: bool(validator.is_valid(resource))
 
 
 def _places(error: ValidationError, type: str) -> Iterator[str]:

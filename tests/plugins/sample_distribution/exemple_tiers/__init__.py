@@ -1,0 +1,1 @@
+"""A plugin that a third party ships in its own distribution."""
