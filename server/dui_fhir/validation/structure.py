@@ -31,7 +31,7 @@ def _resource(value: Any, path: Path, report: Report) -> None:
         report.wrong_type("a resource", path)
         return
     type = value.get("resourceType")
-    if type not in resource_types():
+    if not isinstance(type, str) or type not in resource_types():
         report.add(
             "validation-resource-type",
             "structure",
