@@ -26,7 +26,10 @@ States that can only follow the final one count as final."""
 def is_draft(resource: Resource) -> bool:
     """Return True where the type has drafts and this resource is one."""
     found = FINAL_STATES.get(resource["resourceType"])
-    return found is not None and resource.get(found[0]) not in found[1]
+    if found is None:
+        return False
+    state = resource.get(found[0])
+    return not (isinstance(state, str) and state in found[1])
 
 
 def compile_when(when: Mapping[str, Any] | None) -> Filter:
@@ -42,8 +45,8 @@ def _profile(urls: Sequence[str]) -> Filter:
 
     def claims(resource: Resource, change: Change, context: Context) -> bool:
         meta = resource.get("meta")
-        given = meta.get("profile", ()) if isinstance(meta, dict) else ()
-        return any(isinstance(url, str) and url.split("|", 1)[0] in wanted for url in given)
+        given = meta.get("profile") if isinstance(meta, dict) else None
+        return any(isinstance(url, str) and url.split("|", 1)[0] in wanted for url in _items(given))
 
     return claims
 
@@ -53,7 +56,8 @@ def _status(values: Sequence[str]) -> Filter:
 
     def has(resource: Resource, change: Change, context: Context) -> bool:
         element = "docStatus" if resource["resourceType"] == "DocumentReference" else "status"
-        return resource.get(element) in wanted
+        state = resource.get(element)
+        return isinstance(state, str) and state in wanted
 
     return has
 
@@ -119,8 +123,8 @@ def compile_path(path: str) -> Callable[[Any], Iterator[Any]]:
         elif isinstance(value, dict):
             url, name = steps[depth]
             if url:
-                for extension in value.get("extension", ()):
-                    if extension.get("url") == url:
+                for extension in _items(value.get("extension")):
+                    if isinstance(extension, dict) and extension.get("url") == url:
                         yield from walk(extension, depth + 1)
             else:
                 yield from walk(value.get(name), depth + 1)
@@ -133,9 +137,17 @@ def _coding(wanted: Mapping[str, Any]) -> Test:
     codes = frozenset([wanted["code"]] if isinstance(wanted["code"], str) else wanted["code"])
 
     def one(coding: Any) -> bool:
-        return isinstance(coding, dict) and coding.get("code") in codes and system in (None, coding.get("system"))
+        if not isinstance(coding, dict):
+            return False
+        code = coding.get("code")
+        return isinstance(code, str) and code in codes and system in (None, coding.get("system"))
 
     def matches(value: Any) -> bool:
-        return one(value) or isinstance(value, dict) and any(one(c) for c in value.get("coding", ()))
+        return one(value) or (isinstance(value, dict) and any(one(c) for c in _items(value.get("coding"))))
 
     return matches
+
+
+def _items(value: Any) -> list[Any]:
+    """The items of a list; nothing where a client sent something else: that is for the validation to say."""
+    return value if isinstance(value, list) else []

@@ -1,6 +1,6 @@
 """Document types of the corridors, and which one a DocumentReference is (decision D14)."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -104,7 +104,7 @@ def type_of(document: Resource, types: Sequence[DocumentType]) -> DocumentType |
     """
     codes = _codes([document.get("type")])
     matching = [t for t in types if _has(codes, t.type)]
-    categories = _codes(document.get("category", ()))
+    categories = _codes(document.get("category"))
     exact = [t for t in matching if t.category is not None and _has(categories, t.category)]
     plain = [t for t in matching if t.category is None]
     candidates = exact or plain or matching
@@ -114,9 +114,16 @@ def type_of(document: Resource, types: Sequence[DocumentType]) -> DocumentType |
     return max(nearest, key=lambda t: _STRICTNESS[t.dmp])
 
 
-def _codes(concepts: Iterable[Any]) -> set[tuple[str | None, str]]:
-    codings = (c for concept in concepts if isinstance(concept, dict) for c in concept.get("coding", ()))
-    return {(c.get("system"), c["code"]) for c in codings if "code" in c}
+def _codes(concepts: Any) -> set[tuple[str | None, str]]:
+    """The codings of CodeableConcepts; what is not of that shape is for the validation to say."""
+    found: set[tuple[str | None, str]] = set()
+    for concept in concepts if isinstance(concepts, list) else []:
+        codings = concept.get("coding") if isinstance(concept, dict) else None
+        for coding in codings if isinstance(codings, list) else []:
+            if isinstance(coding, dict) and isinstance(coding.get("code"), str):
+                system = coding.get("system")
+                found.add((system if isinstance(system, str) else None, coding["code"]))
+    return found
 
 
 def _has(codes: set[tuple[str | None, str]], wanted: Coding) -> bool:
