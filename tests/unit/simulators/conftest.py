@@ -357,3 +357,9 @@ def make_dmp(identity: Identity, tmp_path: Path) -> Callable[..., Dmp]:
 def dmp(make_dmp: Callable[..., Dmp]) -> Dmp:
     """A DMP with the default policy."""
     return make_dmp()
+
+
+@pytest.fixture
+def cda_text() -> str:
+    """The document that every message carries."""
+    return CDA

@@ -113,3 +113,78 @@ def test_signature__tampered__is_refused(identity, old, new, reason):
     [text] = check(signature(identity).replace(old, new))
 
     assert reason in text
+
+
+def coded(identifier, scheme, code, system):
+    return (
+        f'<rim:Classification id="{identifier}" classifiedObject="Sig" classificationScheme="{scheme}"'
+        f' nodeRepresentation="{code}"><rim:Slot name="codingScheme"><rim:ValueList><rim:Value>{system}</rim:Value>'
+        '</rim:ValueList></rim:Slot><rim:Name><rim:LocalizedString value="x"/></rim:Name></rim:Classification>'
+    )
+
+
+def slot(name, value):
+    return f'<rim:Slot name="{name}"><rim:ValueList><rim:Value>{value}</rim:Value></rim:ValueList></rim:Slot>'
+
+
+def external(identifier, scheme, value, name):
+    return (
+        f'<rim:ExternalIdentifier id="{identifier}" registryObject="Sig" identificationScheme="{scheme}" value="{value}">'
+        f'<rim:Name><rim:LocalizedString value="XDSDocumentEntry.{name}"/></rim:Name></rim:ExternalIdentifier>'
+    )
+
+
+def signature_entry():
+    """Write the entry of the signature, its HasMember and its signs association."""
+    cx = "259118414600153^^^&amp;1.2.250.1.213.1.4.10&amp;ISO^NH"
+    person = "899700000012^MODELE^Anne^^^^^^&amp;1.2.250.1.71.4.2.1&amp;ISO^D^^^IDNPS"
+    structure = "EHPAD DES ESSAIS^^^^^&amp;1.2.250.1.71.4.2.2&amp;ISO^IDNST^^^1350000000"
+    visibility = "1.2.250.1.213.1.1.4.13"
+    objects = [
+        '<rim:ExtrinsicObject id="Sig" mimeType="text/xml" objectType="urn:uuid:7edca82f-054d-47f2-a032-9b2a5b5186c1">',
+        slot("creationTime", "20260615130000") + slot("languageCode", "art") + slot("sourcePatientId", cx),
+        '<rim:Name><rim:LocalizedString value="Source"/></rim:Name>',
+        f'<rim:Classification id="Sig-a" classifiedObject="Sig" classificationScheme="{metadata.DOCUMENT_AUTHOR}">',
+        slot("authorPerson", person) + slot("authorInstitution", structure) + "</rim:Classification>",
+        coded("Sig-1", metadata.CLASS, "urn:oid:1.3.6.1.4.1.19376.1.2.1.1.1", "URN"),
+        coded("Sig-2", metadata.TYPE, "E1762", "ASTM"),
+        coded("Sig-3", metadata.FORMAT, DS, "URN"),
+        coded("Sig-4", metadata.CONFIDENTIALITY, "N", "2.16.840.1.113883.5.25"),
+        coded("Sig-5", metadata.CONFIDENTIALITY, "MASQUE_PS", visibility),
+        coded("Sig-6", metadata.CONFIDENTIALITY, "INVISIBLE_PATIENT", visibility),
+        coded("Sig-7", metadata.FACILITY, "SA17", "1.2.250.1.71.4.2.4"),
+        coded("Sig-8", metadata.PRACTICE, "AMBULATOIRE", "1.2.250.1.213.1.1.4.9"),
+        external("Sig-p", metadata.DOCUMENT_PATIENT, cx, "patientId"),
+        external("Sig-u", metadata.DOCUMENT_UNIQUE, "1.2.250.1.999.1.1.99", "uniqueId"),
+        "</rim:ExtrinsicObject>",
+        '<rim:Association id="A2" sourceObject="Lot" targetObject="Sig"',
+        ' associationType="urn:oasis:names:tc:ebxml-regrep:AssociationType:HasMember">',
+        slot("SubmissionSetStatus", "Original") + "</rim:Association>",
+        '<rim:Association id="A3" sourceObject="Sig" targetObject="Lot"',
+        ' associationType="urn:ihe:iti:2007:AssociationType:signs"/>',
+    ]
+    return "".join(objects)
+
+
+def test_provide__signed_set__is_accepted_and_its_signature_hidden_from_queries(make_dmp, identity, cda_text):
+    dmp = make_dmp(signed_set=True)
+    signed = base64.b64encode(signature(identity, {DOCUMENT: cda_text.encode()})).decode()
+    end = "</xdsb:ProvideAndRegisterDocumentSetRequest>"
+
+    result = dmp.provide(
+        more=signature_entry(), envelope=[(end, f'<xdsb:Document id="Sig">{signed}</xdsb:Document>{end}')]
+    )
+
+    assert result == "Success"
+    assert [row["signature"] for row in dmp.received()] == [False, True]
+
+
+def test_provide__signature_of_another_document__is_refused(make_dmp, identity):
+    signed = base64.b64encode(signature(identity)).decode()
+    end = "</xdsb:ProvideAndRegisterDocumentSetRequest>"
+
+    result = make_dmp().provide(
+        more=signature_entry(), envelope=[(end, f'<xdsb:Document id="Sig">{signed}</xdsb:Document>{end}')]
+    )
+
+    assert result == ["InvalidDocumentContent"]
