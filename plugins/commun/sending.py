@@ -16,6 +16,8 @@ from .signing import rpps, rpps_key_is_right
 
 CONSENT: Final = "urn:dui-fhir:consent"
 """Categories of our consents: ``opposition-dmp``, ``opposition-mssante-citoyen``, ``accord-dmp``."""
+LABEL: Final = "urn:dui-fhir:label"
+PROTECTED_ADDRESS: Final = "adresse-protegee"
 ACTIVITY: Final = "urn:dui-fhir:activity"
 OVERRIDE: Final = "passer-outre-opposition"
 _TO_THE_PERSON: Final = frozenset({"dmp", "mssante-citoyen"})
@@ -31,7 +33,7 @@ def check(document: Resource, channel: str, context: Context) -> Iterator[Issue]
         yield from _opposition(document, subject, channel, context)
     if channel == "dmp":
         refused = list(_type(document, context))
-        yield from refused or _stance(subject, context)
+        yield from refused or _stance(document, subject, context)
     elif context.document is not None and not context.document.mssante:
         yield fault("COM-47", "DocumentReference.type")
 
@@ -69,9 +71,12 @@ def _type(document: Resource, context: Context) -> Iterator[Issue]:
         yield fault("COM-05", "DocumentReference.type")
 
 
-def _stance(subject: str, context: Context) -> Iterator[Issue]:
+def _stance(document: Resource, subject: str, context: Context) -> Iterator[Issue]:
     """D14. A type that no active corridor declares is closed by default."""
     kind = context.document
+    if PROTECTED_ADDRESS in codes(document.get("securityLabel"), LABEL):
+        yield fault("COM-43", "DocumentReference.securityLabel", text="Ce document montre une adresse protégée.")
+        return
     if kind is not None and kind.dmp == "auto":
         return
     if kind is not None and kind.dmp == "never":

@@ -14,7 +14,7 @@ from dui_fhir.domain.structure import Structure
 from dui_fhir.plugin_host import PluginHost
 from dui_fhir.settings import Settings
 
-CORRIDORS = ["commun", "pa"]
+CORRIDORS = ["commun", "pa", "dom", "ph", "pde", "pds", "ahi", "pjm"]
 
 
 class FakeReader:
