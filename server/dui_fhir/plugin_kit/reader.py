@@ -1,14 +1,15 @@
 """Reading for examples and tests: a few resources in memory, searched as the server searches."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import cached_property
 
 from dui_fhir.definitions import search_parameters
 from dui_fhir.domain.change import Resource
-from dui_fhir.domain.query import AllOf, AnyOf, IdIn, Node, Query, ReferenceIs, TokenIs
-from dui_fhir.domain.reference import Reference
 from dui_fhir.search.extract import Extractor
 from dui_fhir.search.match import Entry, page
+from dui_fhir.search.options import SearchOptions
+from dui_fhir.search.parse import parse
 
 
 class ExampleReader:
@@ -23,9 +24,11 @@ class ExampleReader:
         return self._resources.get(reference)
 
     def search(self, type: str, params: Sequence[tuple[str, str]]) -> list[Resource]:
-        """Return all matches of a FHIR search, in the order of their ids."""
-        where = AllOf(tuple(self._criterion(type, name, value) for name, value in params))
-        found, _, _ = page(self._entries, Query(types=(type,), where=where, limit=len(self._resources) or 1))
+        """Return all matches of a FHIR search, in the order it asks for. Raises: BadRequest, as the server would."""
+        query = replace(
+            parse(type, params, SearchOptions(registry=self._registry)).query, limit=len(self._resources) or 1
+        )
+        found, _, _ = page(self._entries, query)
         return [self._resources[f"{entry.type}/{entry.id}"] for entry in found]
 
     @cached_property
@@ -35,27 +38,6 @@ class ExampleReader:
             Entry(type=r["resourceType"], id=r["id"], instant_ms=0, index=extractor.extract(r))
             for r in self._resources.values()
         ]
-
-    def _criterion(self, type: str, name: str, value: str) -> Node:
-        values = value.split(",")
-        if name == "_id":
-            return IdIn(tuple(values))
-        kind = self._registry.for_type(type)[name].type
-        if kind == "reference":
-            return AnyOf(tuple(_reference(name, v) for v in values))
-        if kind == "token":
-            return AnyOf(tuple(_token(name, v) for v in values))
-        raise NotImplementedError(f"search of examples by a parameter of type {kind}")
-
-
-def _reference(name: str, value: str) -> ReferenceIs:
-    reference = Reference.parse(value)
-    return ReferenceIs(name, reference.type, reference.id) if reference else ReferenceIs(name, None, value)
-
-
-def _token(name: str, value: str) -> TokenIs:
-    system, separator, code = value.rpartition("|")
-    return TokenIs(name, system if separator else None, code or None)
 
 
 def _as_stored(resource: Resource) -> Resource:
