@@ -52,6 +52,7 @@ SETTINGS: tuple[Setting, ...] = (
     # store
     Setting("store_timeout_s", float, 30.0, "Attente maximale d'une réponse du processus d'écriture, en secondes."),
     Setting("read_timeout_s", float, 10.0, "Durée maximale d'une lecture du magasin, en secondes."),
+    Setting("store_cache_mib", int, 16, "Mémoire de pages SQLite par connexion de lecture et par base écrite, en Mio."),
     Setting("tenants_open_max", int, 128, "Bases d'organismes ouvertes à la fois par processus."),
     Setting("mongo_allow_standalone", bool, False, "Essais seulement : accepter un MongoDB sans réplication, en boucle locale."),
     # outbox and services
@@ -77,7 +78,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("dmp_content_type", str, "", "Type d'activité des lots (JDV_J59) ; vide = selon le secteur d'activité."),
     Setting("dmp_vihf_version", str, "3.0", "Version du VIHF."),
     Setting("dmp_lps_id", str, "dui-fhir", "Numéro de série du logiciel, dans le VIHF."),
-    Setting("dmp_lps_approval", str, "", "Numéro d'homologation DMP du logiciel, dans le VIHF."),
+    Setting("dmp_lps_approval", str, "NON-HOMOLOGUE", "Numéro d'homologation DMP du logiciel, dans le VIHF."),
     # simulators
     Setting("simulators_environment", str, "test", "INS admises par le DMP simulé : « test », « production » ou « any »."),
     # operation
