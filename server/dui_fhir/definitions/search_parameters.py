@@ -137,7 +137,15 @@ def search_parameters() -> SearchRegistry:
     return SearchRegistry(_parameter(row) for row in source.read("r4", "search-parameters.json"))
 
 
+# R4 publishes this composite with the expressions of its two components exchanged (the code of a relation as a reference)
+_EXCHANGED = frozenset({"DocumentReference-relationship"})
+
+
 def _parameter(row: dict[str, Any]) -> SearchParameter:
+    components = row.get("component", [])
+    expressions = [c["expression"] for c in components]
+    if row["id"] in _EXCHANGED:
+        expressions.reverse()
     return SearchParameter(
         code=row["code"],
         type=row["type"],
@@ -146,6 +154,7 @@ def _parameter(row: dict[str, Any]) -> SearchParameter:
         expression=row.get("expression", ""),
         target=tuple(row.get("target", ())),
         components=tuple(
-            Component(definition=BASE + c["definition"], expression=c["expression"]) for c in row.get("component", ())
+            Component(definition=BASE + component["definition"], expression=expression)
+            for component, expression in zip(components, expressions, strict=True)
         ),
     )

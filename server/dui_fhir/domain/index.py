@@ -17,7 +17,8 @@ from typing import NamedTuple
 
 
 class TokenValue(NamedTuple):
-    """``system`` is None where the coding has none; ``code`` may be empty (a system alone)."""
+    """``system`` is None where the coding has none; ``code`` may be empty (a system alone) and is in lower case, here as in
+    queries: tokens are not case sensitive (``search.fold.fold_token``)."""
 
     param: str
     system: str | None

@@ -166,7 +166,9 @@ def fault(parameter: SearchParameter, type_: str, registry: SearchRegistry) -> s
 
 
 def _emits(tree: Tree) -> bool:
-    return bool(tree.emits) or any(
+    if any(isinstance(emit, _Emit) or all(_emits(part) for part in emit.trees) for emit in tree.emits):
+        return True
+    return any(
         _emits(child) for child in (*tree.children.values(), *tree.items.values(), *(t for _, t in tree.filters))
     )
 

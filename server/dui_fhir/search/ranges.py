@@ -14,7 +14,7 @@ from dui_fhir.domain.dates import MS_MAX, MS_MIN, interval
 from dui_fhir.domain.query import Comparator
 
 _COMPARATORS = frozenset(get_args(Comparator))
-_NUMBER = re.compile(r"[+-]?\d{1,40}(?:\.(\d{0,40}))?(?:[eE]([+-]?\d{1,3}))?")
+_NUMBER = re.compile(r"[+-]?\d{1,40}(?:\.(\d{1,40}))?(?:[eE]([+-]?\d{1,3}))?", re.ASCII)
 _OFFSET_SPACE = re.compile(r"(T[\d:.]+) (\d\d:\d\d)")
 _RANGES = ("eq", "ne", "ap")
 """Prefixes for which the precision of the value counts; for the others it is taken as infinitely precise."""
@@ -70,6 +70,8 @@ def date(text: str, zone: tzinfo, now_ms: int) -> tuple[Comparator, int, int]:
     Raises: ValueError.
     """
     comparator, moment = prefixed(text)
+    if not moment.isascii():
+        raise ValueError("not a FHIR date")
     # a + that the client did not encode arrives as a space
     low, high = interval(_OFFSET_SPACE.sub(r"\1+\2", moment), zone)
     if comparator == "ap":

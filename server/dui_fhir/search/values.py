@@ -62,6 +62,12 @@ def _code(sink: Sink, params: Params, value: Any, group: int) -> None:
         sink.tokens.extend(TokenValue(p, None, folded, group) for p in params)
 
 
+def _integer_code(sink: Sink, params: Params, value: Any, group: int) -> None:
+    """R4 has no token on integers; published French parameters do (the priority of an Appointment)."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        sink.tokens.extend(TokenValue(p, None, str(value), group) for p in params)
+
+
 def _boolean(sink: Sink, params: Params, value: Any, group: int) -> None:
     if isinstance(value, bool):
         sink.tokens.extend(TokenValue(p, None, "true" if value else "false", group) for p in params)
@@ -333,8 +339,8 @@ def local_or_foreign(target: str, bases: tuple[str, ...]) -> _Target:
 
 
 def _canonical_parts(target: str) -> tuple[str, str | None]:
-    url, _, version = target.partition("|")
-    return url.split("#", 1)[0], version or None
+    url, _, version = target.split("#", 1)[0].partition("|")
+    return url, version or None
 
 
 def _canonical(sink: Sink, params: Params, value: Any, group: int) -> None:
@@ -382,6 +388,7 @@ _QUANTITIES = ("Quantity", "Age", "Count", "Distance", "Duration", "SimpleQuanti
 _CONVERTERS: dict[str, dict[str, Converter]] = {
     "token": {
         **dict.fromkeys((*_TEXTS, "instant", "date", "dateTime"), _code),
+        **dict.fromkeys(_INTEGERS, _integer_code),
         "boolean": _boolean, "Coding": _coding, "CodeableConcept": _codeable_concept,
         "Identifier": _identifier, "ContactPoint": _contact_point,
     },
