@@ -63,6 +63,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("job_retry_max_s", float, 3600.0, "Plus long délai entre deux essais, en secondes."),
     Setting("worker_poll_s", float, 1.0, "Attente entre deux lectures de la boîte d'envoi, en secondes."),
     Setting("dmp_url", str, "", "URL du service DMP (base …/si-dmp-server/v2/services) ; vide = envoi désactivé."),
+    Setting("dmp_archive_dir", str, "", "Essais seulement : dossier où garder chaque envoi (données de santé) ; vide = rien."),
     Setting("dmp_timeout_s", float, 30.0, "Attente maximale d'une réponse du DMP, en secondes."),
     Setting("dmp_check_existence", bool, True, "Demander avant l'envoi si le DMP de la personne existe (TD0.2)."),
     Setting("dmp_authentication", str, "INDIRECTE", "Mode d'authentification du VIHF : INDIRECTE ou INDIRECTE_RENFORCEE."),

@@ -15,10 +15,9 @@ import click
     show_default=True,
     help="Où garder ce qui est reçu.",
 )
-@click.option(
-    "--port", type=int, default=8090, show_default=True, help="Port du simulateur du DMP ; les autres suivent."
-)
-def command(folder: Path, port: int) -> None:
+@click.option("--dmp-port", type=int, default=8090, show_default=True, help="Port du simulateur du DMP.")
+@click.option("--insi-port", type=int, default=8091, show_default=True, help="Port du simulateur d'INSi.")
+def command(folder: Path, dmp_port: int, insi_port: int) -> None:
     """Démarre les simulateurs des services nationaux (DMP, INSi), en boucle locale.
 
     Ils sont écrits d'après les spécifications, sans code commun avec les connecteurs, et ne valent pas une homologation. Pannes à
@@ -26,9 +25,9 @@ def command(folder: Path, port: int) -> None:
     """
     from dui_fhir.simulators import start_all
 
-    with start_all(folder, port) as urls:
-        for name, url in urls.items():
-            click.echo(f"Simulateur {name} : {url}")
+    with start_all(folder, {"dmp": dmp_port, "insi": insi_port}) as running:
+        for name, url in running.urls.items():
+            click.echo(f"{name} : {url}")
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())

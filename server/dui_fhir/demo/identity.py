@@ -29,7 +29,10 @@ def with_ins(patient: Resource, today: date) -> Resource:
         "given": ["CATARINA"],
         "extension": [_extension("fr-core-patient-birth-list-given-name", valueString="CATARINA BELLA")],
     }
-    profiles = [p.replace("/tddui-patient", "/tddui-patient-ins") if p.endswith("/tddui-patient") else p for p in _profiles(patient)]
+    profiles = [
+        p.replace("/tddui-patient", "/tddui-patient-ins") if p.endswith("/tddui-patient") else p
+        for p in _profiles(patient)
+    ]
     return {
         **{k: v for k, v in patient.items() if k != "_birthDate"},
         "meta": {**patient.get("meta", {}), "profile": profiles, "tag": [SIMULATED]},
@@ -51,8 +54,14 @@ def _reliability(today: date) -> dict[str, Any]:
     parts = [
         {"url": "identityStatus", "valueCoding": {"system": f"{CORE}/CodeSystem/fr-core-cs-v2-0445", "code": "VALI"}},
         {"url": "validationDate", "valueDate": today.isoformat()},
-        {"url": "validationMode", "valueCoding": {"system": f"{CORE}/CodeSystem/fr-core-cs-mode-validation-identity", "code": "CN"}},
-        {"url": "methodCollection", "valueCoding": {"system": f"{CORE}/CodeSystem/fr-core-cs-method-collection", "code": "INSI"}},
+        {
+            "url": "validationMode",
+            "valueCoding": {"system": f"{CORE}/CodeSystem/fr-core-cs-mode-validation-identity", "code": "CN"},
+        },
+        {
+            "url": "methodCollection",
+            "valueCoding": {"system": f"{CORE}/CodeSystem/fr-core-cs-method-collection", "code": "INSI"},
+        },
         {"url": "dateCollection", "valueDate": today.isoformat()},
     ]
     return {"url": f"{CORE}/StructureDefinition/fr-core-identity-reliability", "extension": parts}
@@ -62,7 +71,10 @@ def _birth_place() -> dict[str, Any]:
     commune = {"system": "https://mos.esante.gouv.fr/NOS/TRE_R13-CommuneOM/FHIR/TRE-R13-CommuneOM", "code": "63220"}
     return {
         "url": "http://hl7.org/fhir/StructureDefinition/patient-birthPlace",
-        "valueAddress": {"extension": [_extension("fr-core-address-insee-code", valueCoding=commune)], "country": "FRA"},
+        "valueAddress": {
+            "extension": [_extension("fr-core-address-insee-code", valueCoding=commune)],
+            "country": "FRA",
+        },
     }
 
 

@@ -50,6 +50,17 @@ def bundle(finess: str = "330785001", usager: str = "DEMO001") -> Resource:
     return {"resourceType": "Bundle", "type": "transaction", "entry": [_entry(r) for r in resources]}
 
 
+def director(finess: str) -> Resource:
+    """Return the director: no health professional, so known by an identifier of the structure (decision D10)."""
+    identifier = {
+        "type": {"coding": [{"system": "https://hl7.fr/ig/fhir/core/CodeSystem/fr-core-cs-v2-0203", "code": "IDNPS"}]},
+        "system": "urn:oid:1.2.250.1.71.4.2.1",
+        "value": f"3{finess}/DIRECTION",
+    }
+    name = {"family": "DIRECTRICE-DÉMO", "given": ["Hélène"], "prefix": ["Mme"]}
+    return {"resourceType": "Practitioner", "identifier": [identifier], "name": [name]}
+
+
 def _entry(resource: Resource) -> dict[str, Any]:
     profile = resource["meta"]["profile"][0].rsplit("/", 1)[1]
     name = "TDDUI" + "".join(part.title() for part in profile.removeprefix("tddui-").split("-")).replace(

@@ -3,17 +3,18 @@
 A step that does not do exactly what it announces raises :class:`StoryError`; the demo then ends with status 1.
 """
 
+import base64
 import hashlib
 import json
 import time
-from datetime import date
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import httpx
 
-from dui_fhir.demo import identity
+from dui_fhir.demo import identity, person
 from dui_fhir.domain.change import Resource
 
 WAIT_S = 60.0
@@ -26,10 +27,12 @@ class StoryError(Exception):
 class Story:
     """The steps, in order, and what they leave behind.
 
-    ``base`` is the FHIR base URL of the tenant; ``simulator`` the URL of the DMP simulator; ``folder`` receives the artefacts.
+    ``base`` is the FHIR base URL of the tenant; ``simulator`` the URL of the DMP simulator; ``folder`` receives the artefacts;
+    ``finess`` is the structure of the person.
     """
 
-    def __init__(self, base: str, simulator: str, folder: Path, tell: Callable[[str], None]) -> None:
+    def __init__(self, base: str, simulator: str, folder: Path, finess: str, tell: Callable[[str], None]) -> None:
+        self.finess = finess
         self.client = httpx.Client(base_url=base, timeout=60, headers={"Content-Type": "application/fhir+json"})
         self.simulator = httpx.Client(base_url=simulator, timeout=30)
         self.folder = folder
@@ -109,15 +112,15 @@ class Story:
             {"If-Match": f'W/"{patient["meta"]["versionId"]}"'},
         )
         self.tell(
-            f"d. Identité de test qualifiée (pièce d'identité et INSi : simulé) : Patient/{stored['id']} version {stored['meta']['versionId']}"
+            f"d. Identité de test qualifiée (pièce et INSi : simulé) : Patient/{stored['id']} version {stored['meta']['versionId']}"
         )
 
     def sign(self, document: Resource) -> Resource:
         """(e) The director signs; the document is final."""
         self._call(
-            "POST", f"DocumentReference/{document['id']}/$sign", SIGNATURE, f"signature-{document['id']}"
+            "POST", f"DocumentReference/{document['id']}/$sign", self._signature(), f"signature-{document['id']}"
         )
-        signed = self._call("GET", f"DocumentReference/{document['id']}")
+        signed: Resource = self._call("GET", f"DocumentReference/{document['id']}")
         _demand(signed.get("docStatus") == "final", "le document signé n'est pas final")
         self.tell(
             f"e. Document signé par la directrice : DocumentReference/{signed['id']} version {signed['meta']['versionId']}"
@@ -131,7 +134,7 @@ class Story:
         self._save(f"{name}-tache.json", done)
         held = self._held()
         _demand(any(d["status"].endswith("Approved") for d in held), "le DMP simulé ne détient aucun document")
-        self.tell(f"   envoyé et acquitté par le DMP (simulé) : Task/{done['id']} → {name}/")
+        self.tell(f"   envoyé et acquitté par le DMP (simulé) : Task/{done['id']} → dmp/")
 
     def submit_again(self, document: Resource) -> None:
         """(f) The same version again: nothing is sent twice."""
@@ -162,13 +165,24 @@ class Story:
 
     # what the steps use
 
+    def _signature(self) -> Resource:
+        """The director signs with her identifier in the structure (decision D10); she is recorded once."""
+        if "Director" not in self.ids:
+            self.ids["Director"] = self._call("POST", "Practitioner", person.director(self.finess))["id"]
+        signer = {"reference": f"Practitioner/{self.ids['Director']}"}
+        parts = [{"name": "signer", "valueReference": signer}, {"name": "capacity", "valueCode": "directeur"}]
+        return {"resourceType": "Parameters", "parameter": parts}
+
     def _submit(self, document: Resource) -> Resource:
-        return self._call("POST", f"DocumentReference/{document['id']}/$dmp-submit", {"resourceType": "Parameters"})
+        task: Resource = self._call(
+            "POST", f"DocumentReference/{document['id']}/$dmp-submit", {"resourceType": "Parameters"}
+        )
+        return task
 
     def _wait_for(self, task: Resource) -> Resource:
         end = time.monotonic() + WAIT_S
         while time.monotonic() < end:
-            current = self._call("GET", f"Task/{task['id']}")
+            current: Resource = self._call("GET", f"Task/{task['id']}")
             if current["status"] == "completed":
                 return current
             _demand(
@@ -187,8 +201,6 @@ class Story:
         answer = self.client.get(attachment["url"], headers={"Accept": attachment["contentType"]})
         answer.raise_for_status()
         digest = hashlib.sha1(answer.content, usedforsecurity=False).digest()
-        import base64
-
         _demand(
             attachment.get("hash") in (None, base64.b64encode(digest).decode()),
             "l'empreinte du document ne correspond pas",
