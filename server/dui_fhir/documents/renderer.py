@@ -62,13 +62,19 @@ def _compile(template: Path, inputs: dict[str, str]) -> bytes:
                 sys_inputs=inputs, format="pdf", pdf_standards=[STANDARD], timestamp=0, pdf_tags=False
             )
         except (typst.TypstError, ValueError, RuntimeError) as error:
-            # the message of Typst may quote a value of the data: only its first line of fixed words is kept
-            raise _refusal(template, _first_words(error)) from error
+            raise _refusal(template, _without_data(str(error), inputs["data"])) from None
     return pdf
 
 
-def _first_words(error: BaseException) -> str:
-    return re.sub(r'["«`].*', "…", str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__)
+def _without_data(message: str, data: str) -> str:
+    """Return the first line of a message of Typst, unless it may quote the data: logs hold no personal data."""
+    first = message.strip().partition("\n")[0]
+    words, known = _words(first), _words(data)
+    return first if words.isdisjoint(known) else "failed on the data (message withheld)"
+
+
+def _words(text: str) -> set[str]:
+    return set(re.findall(r"\w{3,}", text))
 
 
 def _refusal(template: Path, diagnostics: str) -> Unprocessable:
@@ -85,7 +91,7 @@ def _printable(value: Any) -> Any:
     if isinstance(value, Mapping):
         result = {str(key): _printable(child) for key, child in value.items()}
         if result.get("image") == DATAMATRIX:
-            result["svg"] = datamatrix.svg(datamatrix.InsTraits.of(result["traits"]))
+            result["svg"] = datamatrix.svg(datamatrix.InsTraits.of(result.get("traits", {})))
         return result
     if isinstance(value, list | tuple):
         return [_printable(child) for child in value]
