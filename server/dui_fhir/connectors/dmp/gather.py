@@ -1,18 +1,14 @@
 """From the resources of a job to a document: everything that is missing is told at once."""
 
-import hashlib
-from base64 import b64decode
-from binascii import Error as NotBase64
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
-from typing import Any, TypeAlias
+from typing import Any
 
 from dui_fhir.connectors import nomenclature
 from dui_fhir.connectors.cda.values import (
     Act,
     Author,
     CdaInput,
-    Device,
     Organization,
     Patient,
     Professional,
@@ -21,15 +17,15 @@ from dui_fhir.connectors.cda.values import (
 )
 from dui_fhir.connectors.dmp import ids
 from dui_fhir.connectors.dmp.coding import codes, codings, hour, moment, oid_of
+from dui_fhir.connectors.dmp.content import content
 from dui_fhir.connectors.dmp.faults import Faults
 from dui_fhir.connectors.dmp.patient import patient_of
 from dui_fhir.connectors.dmp.people import Directory, sector
+from dui_fhir.connectors.dmp.signatories import signatories
 from dui_fhir.connectors.nomenclature import CONFIDENTIALITY, IHE_FORMATS, VISIBILITY, Code, DocumentType
 from dui_fhir.domain.change import Resource
 from dui_fhir.domain.errors import Unprocessable
 from dui_fhir.domain.job import Job
-from dui_fhir.domain.outbox import content_sha1
-from dui_fhir.domain.reference import Reference
 from dui_fhir.ports import Reader
 
 PDF_FORMAT = Code(
@@ -43,8 +39,6 @@ _HIDDEN = {
     "INVISIBLE_REPRESENTANTS_LEGAUX": "Non visible par les représentants légaux",
 }
 _CHAIN_MAX = 100
-
-People: TypeAlias = tuple[Professional | Device, Organization]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -88,18 +82,18 @@ class _Gathering:
         self.attachment: dict[str, Any] = next((c.get("attachment", {}) for c in resource.get("content", [])), {})
 
     def run(self, job: Job) -> Gathered:
-        self._state(job)
+        self._state()
         kind = self._type()
         patient = self._patient()
         custodian = self._custodian()
-        signatories = self._signatories(custodian) if custodian else []
+        signed = self._signatories(custodian) if custodian else []
         authors = self._authors(custodian) if custodian else []
         facility = self._facility()
-        content = self._content(job)
+        data = content(self.resource, str(job.payload.get("sha1")), self.reader, self.faults)
         created = self._created()
         if self.faults.issues or not (patient and kind and kind.class_code and custodian and facility and created):
             raise Unprocessable(self.faults.issues)
-        document = self._document(job, kind, patient, custodian, authors, signatories, facility, content, created)
+        document = self._document(job, kind, patient, custodian, authors, signed, facility, data, created)
         return Gathered(document=document, class_code=kind.class_code, visibility=self._visibility())
 
     def _document(
@@ -109,9 +103,9 @@ class _Gathering:
         patient: Patient,
         custodian: Organization,
         authors: list[Author],
-        signatories: list[Signatory],
+        signed: list[Signatory],
         facility: Code,
-        content: bytes,
+        data: bytes,
         created: datetime,
     ) -> CdaInput:
         first, version = self._chain()
@@ -127,25 +121,21 @@ class _Gathering:
             patient=patient,
             authors=tuple(authors),
             custodian=custodian,
-            legal_authenticator=signatories[0],
-            authenticators=tuple(signatories[1:]),
-            act=self._act(authors, signatories[0], created),
+            legal_authenticator=signed[0],
+            authenticators=tuple(signed[1:]),
+            act=self._act(authors, signed[0], created),
             stay=self._stay(facility),
-            content=content,
+            content=data,
             replaces=ids.document_id(self.tenant, replaced) if replaced else None,
         )
 
-    def _state(self, job: Job) -> None:
+    def _state(self) -> None:
         if self.resource.get("status") != "current":
             self.faults.add(
                 "dmp-not-current", "Le document a été remplacé ou annulé avant son envoi.", "DocumentReference.status"
             )
         if self.resource.get("docStatus") not in _FINAL:
             self.faults.add("dmp-not-final", "Le document n'est pas finalisé.", "DocumentReference.docStatus")
-        if content_sha1(self.resource) != job.payload.get("sha1"):
-            self.faults.add(
-                "dmp-changed", "Le contenu du document a changé depuis la demande d'envoi.", "DocumentReference.content"
-            )
 
     def _type(self) -> DocumentType | None:
         found = next(filter(None, map(nomenclature.document_type, codes(self.resource.get("type")))), None)
@@ -188,47 +178,7 @@ class _Gathering:
         return [Author(who=f[0], organization=f[1], time=time) for f in found if f is not None and time is not None]
 
     def _signatories(self, custodian: Organization) -> list[Signatory]:
-        """Return who signed: the authenticator of the document first, then the other signatures, each with its time."""
-        signed = self._signatures()
-        principal = self.resource.get("authenticator") or (signed[0][0] if signed else None)
-        if principal is None:
-            self.faults.add(
-                "dmp-no-authenticator",
-                "Le document n'a pas de signataire responsable.",
-                "DocumentReference.authenticator",
-            )
-            return []
-        times = {_key(who): when for who, when in signed}
-        default = self._created()
-        others = [who for who, _ in signed if _key(who) != _key(principal)]
-        found = [self._signatory(who, custodian, times.get(_key(who)) or default) for who in (principal, *others)]
-        if found[0] is None and not self.faults.issues:
-            self.faults.add(
-                "dmp-authenticator",
-                "Le signataire responsable doit être un professionnel.",
-                "DocumentReference.authenticator",
-            )
-        return [signatory for signatory in found if signatory is not None]
-
-    def _signatory(self, who: Any, custodian: Organization, time: datetime | None) -> Signatory | None:
-        resource = self.directory.resolve(who)
-        kind = (resource or {}).get("resourceType", "")
-        if who is not self.resource.get("authenticator") and kind not in ("Practitioner", "PractitionerRole"):
-            return None  # the person or a relative signs the paper, not the CDA
-        found = self.directory.author(who, custodian, "DocumentReference.authenticator")
-        if found is None or not isinstance(found[0], Professional) or time is None:
-            return None
-        return Signatory(who=found[0], organization=found[1], time=time)
-
-    def _signatures(self) -> list[tuple[dict[str, Any], datetime | None]]:
-        reference = f"DocumentReference/{self.resource['id']}"
-        made = [
-            (signature["who"], hour(moment(signature.get("when"), self.rules.zone), self.rules.zone))
-            for provenance in self.reader.search("Provenance", [("target", reference)])
-            for signature in provenance.get("signature", [])
-            if isinstance(signature.get("who"), dict)
-        ]
-        return sorted(made, key=lambda signed: signed[1].timestamp() if signed[1] else 0.0)
+        return signatories(self.resource, self.directory, self.reader, custodian, self.rules.zone, self.faults)
 
     def _facility(self) -> Code | None:
         stated = next((c for c in codes(self.context.get("facilityType")) if nomenclature.facility(c)), None)
@@ -241,30 +191,6 @@ class _Gathering:
                 "DocumentReference.context.facilityType",
             )
         return found
-
-    def _content(self, job: Job) -> bytes:
-        data = self._bytes()
-        if data is None:
-            self.faults.add("dmp-no-content", "Le fichier du document est introuvable.", "DocumentReference.content")
-            return b""
-        if not data.startswith(b"%PDF-"):
-            self.faults.add("dmp-not-pdf", "Le fichier du document n'est pas un PDF.", "DocumentReference.content")
-        elif _sha1(data) != job.payload.get("sha1"):
-            self.faults.add(
-                "dmp-changed", "Le contenu du document a changé depuis la demande d'envoi.", "DocumentReference.content"
-            )
-        return data
-
-    def _bytes(self) -> bytes | None:
-        text = self.attachment.get("data")
-        if not text:
-            target = Reference.parse(str(self.attachment.get("url", "")))
-            binary = self.reader.read(str(target)) if target and target.type == "Binary" else None
-            text = (binary or {}).get("data")
-        try:
-            return b64decode(text, validate=True) if text else None
-        except (NotBase64, TypeError):
-            return None
 
     def _created(self) -> datetime | None:
         zone = self.rules.zone
@@ -340,11 +266,3 @@ def _replaced(resource: Resource) -> str:
         if related.get("code") == "replaces":
             return str(related.get("target", {}).get("reference", ""))
     return ""
-
-
-def _key(who: dict[str, Any]) -> str:
-    return str(who.get("reference") or who.get("identifier", {}).get("value", ""))
-
-
-def _sha1(data: bytes) -> str:
-    return hashlib.sha1(data, usedforsecurity=False).hexdigest()
