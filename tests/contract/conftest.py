@@ -12,15 +12,17 @@ from dui_fhir.domain.index import IndexValues
 from dui_fhir.domain.job import Job
 from dui_fhir.domain.plan import Plan, Put
 from dui_fhir.ports import Store, Stores
-from dui_fhir.store.memory import MemoryStores
+from dui_fhir.settings import load
+from dui_fhir.store import open_stores
 
-ENGINES = ("memory",)
+ENGINES = ("memory", "sqlite")
 _tenants = itertools.count()
 
 
 @pytest.fixture(scope="session", params=ENGINES)
-def stores(request: pytest.FixtureRequest) -> Iterator[Stores]:
-    opened: Stores = MemoryStores()
+def stores(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stores]:
+    settings = load(environment={}, flags={"store": request.param, "data_dir": str(tmp_path_factory.mktemp("data"))})
+    opened = open_stores(settings, writer="own")
     yield opened
     opened.close()
 

@@ -19,6 +19,10 @@ def open_stores(settings: Settings, *, writer: Writer = "own") -> Stores:
         from dui_fhir.store.memory import MemoryStores
 
         return MemoryStores()
+    if settings.store == "sqlite":
+        from dui_fhir.store.sqlite.stores import SqliteStores
+
+        return SqliteStores(settings, writer=writer)
     raise ConfigurationError.of(
         "store-unknown",
         f"Moteur de stockage inconnu : « {settings.store} » (attendu : sqlite, memory ou une URL mongodb://…).",

@@ -7,9 +7,14 @@ from dui_fhir.domain.errors import BadRequest, Conflict, NotFound
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
 
 
+def is_name(tenant: str) -> bool:
+    """Tell whether a tenant could have this name."""
+    return _NAME.fullmatch(tenant) is not None
+
+
 def check_name(tenant: str) -> str:
     """Return the name. Raises: BadRequest (``tenant-name``) unless it matches ``[a-z][a-z0-9-]{0,62}``."""
-    if _NAME.fullmatch(tenant) is None:
+    if not is_name(tenant):
         raise BadRequest.of(
             "tenant-name",
             "Le nom d'un organisme commence par une lettre minuscule, suivie de lettres minuscules, de chiffres"

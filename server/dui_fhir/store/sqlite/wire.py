@@ -1,0 +1,133 @@
+"""What passes between a store and its writer process: frames of msgpack, never pickle.
+
+A frame is a length of four bytes, big endian, then one msgpack array. Requests: ``[method, tenant, argument…]``; answers:
+``[True, value]`` or ``[False, class, id, text, diagnostics]``.
+"""
+
+import struct
+from dataclasses import fields, is_dataclass
+from typing import Any, cast
+
+import msgpack
+
+from dui_fhir.domain import errors, json, plan, query
+from dui_fhir.domain.body import Body
+from dui_fhir.domain.index import IndexValues
+from dui_fhir.domain.issues import Issue
+from dui_fhir.domain.job import Job, JobSettlement
+
+FRAME_BYTES_MAX = 1 << 30
+LENGTH = struct.Struct(">I")
+
+_VALUES = {
+    cls.__name__: cls
+    for cls in (
+        *(getattr(query, name) for name in dir(query)),
+        *(getattr(plan, name) for name in dir(plan)),
+        Job,
+        JobSettlement,
+    )
+    if isinstance(cls, type) and is_dataclass(cls)
+}
+_ERRORS = {
+    cls.__name__: cls for cls in vars(errors).values() if isinstance(cls, type) and issubclass(cls, errors.DuiError)
+}
+
+
+def pack(value: Any) -> bytes:
+    """Return one frame."""
+    data = msgpack.packb(value, use_bin_type=True)
+    return LENGTH.pack(len(data)) + cast(bytes, data)
+
+
+def unpack(data: bytes) -> Any:
+    """Return the value of a frame, its length taken off; arrays are tuples."""
+    return msgpack.unpackb(data, use_list=False, raw=False, strict_map_key=False)
+
+
+def encode_plan(sent: plan.Plan) -> Any:
+    """Return a plan as arrays."""
+    return (
+        [_operation(o) for o in sent.operations],
+        [encode(p) for p in sent.preconditions],
+        [encode(j) for j in sent.jobs],
+        [encode(s) for s in sent.settlements],
+        sent.request_key,
+    )
+
+
+def _operation(operation: plan.Operation) -> Any:
+    if isinstance(operation, plan.Delete):
+        return (operation.type, operation.id, operation.expect)
+    index = operation.index
+    values = (
+        index.tokens, index.strings, index.dates, index.numbers, index.quantities, index.references, index.uris,
+        index.text, index.content,
+    )  # fmt: skip
+    body, method, expect = operation.body, operation.method, operation.expect
+    options = (operation.unique, operation.keep_if_same)
+    return (operation.type, operation.id, expect, body.head, body.tail, values, method, *options)
+
+
+def decode_plan(data: Any) -> plan.Plan:
+    """Return the plan that :func:`encode_plan` wrote; its index values are plain tuples, in the order of their fields."""
+    operations, preconditions, jobs, settlements, request_key = data
+    return plan.Plan(
+        operations=tuple(_decode_operation(o) for o in operations),
+        preconditions=tuple(decode(p) for p in preconditions),
+        jobs=tuple(decode(j) for j in jobs),
+        settlements=tuple(decode(s) for s in settlements),
+        request_key=request_key,
+    )
+
+
+def _decode_operation(data: Any) -> plan.Operation:
+    if len(data) == 3:
+        return plan.Delete(type=data[0], id=data[1], expect=data[2])
+    type, id, expect, head, tail, values, method, unique, keep_if_same = data
+    tokens, strings, dates, numbers, quantities, references, uris, text, content = values
+    index = IndexValues(
+        tokens=tokens, strings=strings, dates=dates, numbers=numbers, quantities=quantities, references=references,
+        uris=uris, text=text, content=content,
+    )  # fmt: skip
+    return plan.Put(
+        type=type, id=id, expect=expect, body=Body(head, tail), index=index, method=method, unique=unique,
+        keep_if_same=keep_if_same,
+    )  # fmt: skip
+
+
+def encode(value: Any) -> Any:
+    """Return a value of the domain as arrays: a dataclass is its name, then its fields; a dict is JSON."""
+    if is_dataclass(value):
+        return [type(value).__name__, *(encode(getattr(value, f.name)) for f in fields(value))]
+    if isinstance(value, tuple):
+        return ["", *(encode(v) for v in value)]
+    if isinstance(value, dict):
+        return ["{}", json.dumps(value)]
+    return value
+
+
+def decode(data: Any) -> Any:
+    """Return the value that :func:`encode` wrote."""
+    if not isinstance(data, tuple | list):
+        return data
+    name, *content = data
+    if name == "{}":
+        return json.loads(content[0])
+    values = [decode(v) for v in content]
+    if name == "":
+        return tuple(values)
+    cls = _VALUES[name]
+    return cls(**dict(zip((f.name for f in fields(cls)), values, strict=True)))
+
+
+def encode_error(error: errors.DuiError) -> Any:
+    """Return the first issue of an error as arrays."""
+    issue = error.issues[0]
+    return (type(error).__name__, issue.code, issue.id, issue.text, issue.diagnostics)
+
+
+def decode_error(data: Any) -> errors.DuiError:
+    """Return the error that :func:`encode_error` wrote."""
+    name, code, id, text, diagnostics = data
+    return _ERRORS[name]([Issue(severity="error", code=code, id=id, text=text, diagnostics=diagnostics)])
