@@ -72,3 +72,16 @@ def test_matrix__two_persons_of_trust_rows__marked_as_ceiling(corridor: str) -> 
     assert trusted
     assert all("Plafond" in r["note"] for r in trusted)
     assert not [r for r in rows if r["role"] in ("dpo", "admin-technique") and r["category"] not in ("AUD", "HAB")]
+
+
+TYPES = Path(__file__).parents[3] / "../shared/reference/xds/valuesets/typeCode_class_X04_J66.tsv"
+
+
+@pytest.mark.skipif(not TYPES.is_file(), reason="needs ../shared")
+def test_documents__type_class_label_and_list__as_published(corridors: PluginHost) -> None:
+    rows = [line.split("\t") for line in TYPES.read_text().splitlines()[1:]]
+    published = {row[0]: (row[2], row[5]) for row in rows}
+    for plugin in corridors.plugins:
+        for d in plugin.documents:
+            assert (d.class_.code, d.type.display) == published[d.type.code], (plugin.id, d.id)
+    assert set(corridors.parameters()["commun.dmp_types"]) == {row[0] for row in rows if row[3] == "DMP"}
