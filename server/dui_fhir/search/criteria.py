@@ -42,6 +42,8 @@ from dui_fhir.search.fold import fold, fold_token, words
 from dui_fhir.search.options import SearchOptions
 from dui_fhir.search.values import bare_number, local_or_foreign
 
+LINKS_MAX = 500
+"""Chains that one untyped parameter may become: ``target.based-on.based-on.code`` has thousands of readings."""
 CONTENT = frozenset({"_text", "_content"})
 _MODIFIERS = {
     "token": frozenset({"missing", "not", "text", "in", "not-in", "above", "below", "of-type"}),
@@ -57,6 +59,7 @@ class Criteria:
 
     def __init__(self, options: SearchOptions) -> None:
         self._options = options
+        self._links = 0
         self._of_type: dict[str, _Build] = {
             "token": self._token,
             "string": self._string,
@@ -70,8 +73,13 @@ class Criteria:
 
     def node(self, type: str | None, name: str, value: str, depth: int = 0) -> Node:
         """Return the node of ``name=value`` for resources of a type (None = any). Raises: BadRequest."""
+        if depth == 0:
+            self._links = 0
+        self._links += 1
         if depth > self._options.chain_depth_max:
             raise faults.too_deep(name, self._options.chain_depth_max)
+        if self._links > LINKS_MAX:
+            raise faults.too_wide(name)
         if name.startswith("_has:"):
             return self._has(type, name, value, depth)
         head, dot, rest = name.partition(".")
@@ -106,15 +114,19 @@ class Criteria:
         else:
             types = parameter.target or sorted(resource_types())
         found: dict[Node, list[str]] = {}
-        refused: list[faults.BadRequest] = []
-        for candidate in types:
+        for candidate in self._having(types, rest) or types[:1]:
             try:
                 found.setdefault(self.node(candidate, rest, value, depth + 1), []).append(candidate)
             except faults.UnknownParameter as error:
-                refused.append(error)
+                refused = error
         if not found:
-            raise refused[0]
+            raise refused
         return _any([Chain(code, tuple(reached), node) for node, reached in found.items()])
+
+    def _having(self, types: Sequence[str], rest: str) -> list[str]:
+        """Return the types that have the parameter with which ``rest`` begins."""
+        code = rest.partition(".")[0].partition(":")[0]
+        return [t for t in types if code == "_has" or code in self._options.registry.for_type(t)]
 
     def _linking(self, type: str | None, code: str) -> SearchParameter:
         parameter = self.parameter(type, code)

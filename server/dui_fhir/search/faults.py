@@ -108,6 +108,16 @@ def too_deep(name: str, limit: int) -> BadRequest:
     )
 
 
+def too_wide(name: str) -> BadRequest:
+    """``search-chain-too-wide``."""
+    return BadRequest.of(
+        "search-chain-too-wide",
+        f"Le paramètre « {shown(name)} » peut se lire de trop de façons : précisez les types (subject:Patient.name).",
+        f"{shown(name)}: too many types to follow, name them",
+        code="too-costly",
+    )
+
+
 def repeated(name: str) -> BadRequest:
     """``search-repeated-parameter``."""
     return BadRequest.of(
