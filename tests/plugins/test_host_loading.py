@@ -60,11 +60,11 @@ def test_load__package_installed_but_not_named__stays_out(write_plugin, monkeypa
 
 
 def test_load__two_packages_of_one_name__refused(write_plugin, monkeypatch) -> None:
-    points = tuple(EntryPoint(name="alpha", value=value, group=finder.GROUP) for value in ("one", "two"))
+    points = tuple(EntryPoint(name="json", value=value, group=finder.GROUP) for value in ("json", "zip"))
     monkeypatch.setattr(finder, "entry_points", lambda group: points)
 
-    with pytest.raises(ConfigurationError, match="deux paquets installés portent ce nom : one, two"):
-        PluginHost.load(Settings({"plugins": [], "plugin_folders": [str(write_plugin("commun").folder)]}))
+    with pytest.raises(ConfigurationError, match="deux paquets installés portent ce nom : json, zip"):
+        PluginHost.load(Settings({"plugins": ["json"], "plugin_folders": [str(write_plugin("commun").folder)]}))
 
 
 def test_load__installed_and_given_as_folder__same_place_is_one_plugin(monkeypatch) -> None:

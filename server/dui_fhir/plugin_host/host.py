@@ -55,17 +55,15 @@ class PluginHost:
 
         Raises: ConfigurationError (``plugin-invalid``), one issue per fault, all of them, each naming plugin and file.
         """
-        sources, missing = find(settings)
-        return cls.from_sources(sources, missing)
+        return cls.from_sources(*find(settings))
 
     @classmethod
-    def from_sources(cls, sources: Sequence[Source], missing: Sequence[Fault] = ()) -> Self:
-        """Load plugins already found. Raises: ConfigurationError, as :meth:`load`."""
+    def from_sources(cls, sources: Sequence[Source], faults: Mapping[str, Sequence[Fault]] | None = None) -> Self:
+        """Load plugins already found, with what was wrong in finding them. Raises: ConfigurationError, as :meth:`load`."""
         loaded = load_all(sources)
-        issues = [fault.as_issue(fault.file) for fault in missing]
-        issues += [fault.as_issue(id) for id, faults in loaded.faults.items() for fault in faults]
-        if issues:
-            raise ConfigurationError(issues)
+        found = [*(faults or {}).items(), *loaded.faults.items()]
+        if found:
+            raise ConfigurationError([fault.as_issue(id) for id, those in found for fault in those])
         return cls(loaded)
 
     # ---------------------------------------------------------------------------------------------- checks

@@ -1,18 +1,19 @@
 """Read JSON files of a plugin and check them against the schemas of ``plugin_kit/schemas``, in plain French."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import ValidationError
-from referencing import Registry
-from referencing.jsonschema import DRAFT202012
 
 from dui_fhir.domain import json
 from dui_fhir.plugin_host.fault import Fault
+from dui_fhir.plugin_host.predicate import Predicate, compile_schema
+
+if TYPE_CHECKING:
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import ValidationError
 
 SCHEMAS = Path(__file__).parents[1] / "plugin_kit" / "schemas"
 
@@ -37,20 +38,41 @@ def _position(error: ValueError) -> str:
 
 def validate(value: Any, schema: str, name: str) -> list[Fault]:
     """Return the faults of ``value`` against the schema file ``schema`` (``rule-schema``), all of them."""
-    errors = sorted(validator(schema).iter_errors(value), key=lambda e: [str(p) for p in e.absolute_path])
+    if _predicate(schema)(value):
+        return []
+    errors = sorted(_validator(schema).iter_errors(value), key=lambda e: [str(p) for p in e.absolute_path])
     return [Fault(file=name, path=_path(error), text=text) for error in errors for text in _french(error)]
 
 
 @cache
-def validator(schema: str) -> Draft202012Validator:
-    """Return the compiled validator of one of our schemas."""
-    return Draft202012Validator(_load(schema), registry=_registry())
+def _predicate(schema: str) -> Predicate:
+    """Return the compiled form: most files are correct, and jsonschema would take milliseconds for each."""
+    return compile_schema(inlined(schema))
 
 
 @cache
-def _registry() -> Registry[Any]:
-    contents = [_load(file.name.removesuffix(".schema.json")) for file in sorted(SCHEMAS.glob("*.schema.json"))]
-    return Registry().with_resources((c["$id"], DRAFT202012.create_resource(c)) for c in contents)
+def _validator(schema: str) -> "Draft202012Validator":
+    from jsonschema import Draft202012Validator  # 60 ms, needed only to say what is wrong
+
+    return Draft202012Validator(inlined(schema))
+
+
+def inlined(schema: str) -> Any:
+    """Return one of our schemas with its references to ``$defs`` replaced; none of ours is recursive."""
+    whole = _load(schema)
+    return _inlined(whole, whole)
+
+
+def _inlined(part: Any, root: Mapping[str, Any]) -> Any:
+    if isinstance(part, list):
+        return [_inlined(item, root) for item in part]
+    if not isinstance(part, dict):
+        return part
+    if "$ref" in part:
+        _, _, name = part["$ref"].partition("#/$defs/")
+        root = _load("declaration") if part["$ref"].startswith("urn:") else root
+        return _inlined(root["$defs"][name], root)
+    return {key: _inlined(value, root) for key, value in part.items() if key != "$defs"}
 
 
 @cache
@@ -59,7 +81,7 @@ def _load(schema: str) -> dict[str, Any]:
     return value
 
 
-def _path(error: ValidationError) -> str:
+def _path(error: "ValidationError") -> str:
     return "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in error.absolute_path).removeprefix(".")
 
 
@@ -69,7 +91,7 @@ _TYPES = {
 }  # fmt: skip
 
 
-def _french(error: ValidationError) -> Iterator[str]:
+def _french(error: "ValidationError") -> Iterator[str]:
     known = error.schema.get("properties", {}) if isinstance(error.schema, dict) else {}
     match error.validator:
         case "required":
@@ -92,7 +114,7 @@ def _french(error: ValidationError) -> Iterator[str]:
             yield f"valeur refusée par la contrainte « {error.validator} »{_meaning(error)}"
 
 
-def _missing(error: ValidationError) -> str:
+def _missing(error: "ValidationError") -> str:
     # one error per missing name: jsonschema puts the name first in its message, between quotes
     return next((n for n in error.validator_value if n not in error.instance and f"'{n}'" in error.message), "?")
 
@@ -104,6 +126,6 @@ def _nearest(name: str, known: dict[str, Any]) -> str:
     return f" ; vouliez-vous dire « {near[0]} » ?" if near else ""
 
 
-def _meaning(error: ValidationError) -> str:
+def _meaning(error: "ValidationError") -> str:
     description = error.schema.get("description") if isinstance(error.schema, dict) else None
     return f" : {description}" if description else ""

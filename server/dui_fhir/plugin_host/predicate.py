@@ -12,25 +12,26 @@ from typing import Any, TypeAlias
 
 Predicate: TypeAlias = Callable[[Any], bool]
 
-_ANNOTATIONS = frozenset({"$schema", "$comment", "title", "description", "default", "examples", "deprecated"})
-_TOGETHER = frozenset({"then", "else", "minContains", "maxContains"})
-"""Keywords read by another one."""
-
 
 class Unsupported(Exception):
-    """The schema uses a keyword that is not compiled here."""
+    """The schema uses a keyword that is not compiled here, or uses one wrongly."""
 
 
 def compile_schema(schema: Any) -> Predicate:
-    """Return the predicate of a schema that is known to be correct. Raises: Unsupported."""
+    """Return the predicate of a schema, which is thereby known to be correct.
+
+    Raises: Unsupported; then the schema may still be correct.
+    """
     if isinstance(schema, bool):
         return lambda value: schema
+    if not isinstance(schema, dict):
+        raise Unsupported("not a schema")
     tests = []
     for keyword, argument in schema.items():
+        if keyword not in _ARGUMENTS or not _ARGUMENTS[keyword](argument):
+            raise Unsupported(keyword)
         if keyword in _KEYWORDS:
             tests.append(_KEYWORDS[keyword](argument, schema))
-        elif keyword not in _ANNOTATIONS and keyword not in _TOGETHER:
-            raise Unsupported(keyword)
     return _every(tests)
 
 
@@ -61,6 +62,13 @@ def _properties(properties: Mapping[str, Any], schema: Mapping[str, Any]) -> Pre
         return True
 
     return holds
+
+
+def _additional(part: Any, schema: Mapping[str, Any]) -> Predicate:
+    if "patternProperties" in schema:
+        raise Unsupported("patternProperties")
+    known, test = frozenset(schema.get("properties", ())), compile_schema(part)
+    return lambda value: not isinstance(value, dict) or all(test(v) for name, v in value.items() if name not in known)
 
 
 def _items(part: Any, schema: Mapping[str, Any]) -> Predicate:
@@ -151,8 +159,20 @@ def _type(names: str | Sequence[str], schema: Mapping[str, Any]) -> Predicate:
     return lambda value: any(test(value) for test in tests)
 
 
+def _unique(wanted: bool, schema: Mapping[str, Any]) -> Predicate:
+    if not wanted:
+        return lambda value: True
+    return lambda value: (
+        not isinstance(value, list)
+        or not any(_same(item, other) for i, item in enumerate(value) for other in value[:i])
+    )
+
+
 def _pattern(text: str, schema: Mapping[str, Any]) -> Predicate:
-    search = re.compile(text).search
+    try:
+        search = re.compile(text).search
+    except re.error:
+        raise Unsupported("pattern") from None
     return lambda value: not isinstance(value, str) or search(value) is not None
 
 
@@ -170,7 +190,9 @@ _KEYWORDS: Mapping[str, Callable[[Any, Mapping[str, Any]], Predicate]] = {
     "enum": _enum,
     "required": _required,
     "properties": _properties,
+    "additionalProperties": _additional,
     "items": _items,
+    "uniqueItems": _unique,
     "contains": _contains,
     "allOf": _all_of,
     "anyOf": _any_of,
@@ -185,3 +207,55 @@ _KEYWORDS: Mapping[str, Callable[[Any, Mapping[str, Any]], Predicate]] = {
     "minProperties": _at_least(dict),
     "maxProperties": _at_most(dict),
 }
+
+
+def _is_schema(value: Any) -> bool:
+    return isinstance(value, bool | dict)
+
+
+def _are_schemas(value: Any) -> bool:
+    return isinstance(value, list) and value != [] and all(map(_is_schema, value))
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _are_names(value: Any) -> bool:
+    return isinstance(value, list) and all(map(_is_text, value)) and len(set(value)) == len(value)
+
+
+def _is_size(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _is_type(value: Any) -> bool:
+    names = [value] if isinstance(value, str) else value
+    return names != [] and _are_names(names) and all(name in _TYPES for name in names)
+
+
+_ARGUMENTS: Mapping[str, Predicate] = {
+    **dict.fromkeys(("$comment", "title", "description", "pattern"), _is_text),
+    **dict.fromkeys(("items", "contains", "not", "if", "additionalProperties"), _is_schema),
+    **dict.fromkeys(("allOf", "anyOf", "oneOf"), _are_schemas),
+    **{
+        f"{bound}{what}": _is_size for bound in ("min", "max") for what in ("Items", "Length", "Properties", "Contains")
+    },
+    "$schema": lambda value: value == "https://json-schema.org/draft/2020-12/schema",
+    "$id": lambda value: isinstance(value, str) and value.startswith("urn:dui-fhir:"),
+    "default": lambda value: True,
+    "const": lambda value: True,
+    "enum": lambda value: isinstance(value, list),
+    "type": _is_type,
+    "required": _are_names,
+    "uniqueItems": lambda value: isinstance(value, bool),
+    "properties": lambda value: isinstance(value, dict),
+    "then": lambda value: _is_sound(value),
+    "else": lambda value: _is_sound(value),
+}
+"""What the argument of each keyword must be; a keyword absent here is not compiled."""
+
+
+def _is_sound(schema: Any) -> bool:
+    compile_schema(schema)  # so that a wrong ``then`` shows even where no ``if`` reads it
+    return True

@@ -3,10 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
-
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import SchemaError, ValidationError
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from dui_fhir.domain.change import Change, Resource
 from dui_fhir.domain.context import Context
@@ -14,6 +11,9 @@ from dui_fhir.domain.issues import Issue, Severity
 from dui_fhir.plugin_host.conditions import Filter, compile_when, is_draft
 from dui_fhir.plugin_host.fhirpath import compile_expression, variables
 from dui_fhir.plugin_host.predicate import Predicate, Unsupported, compile_schema
+
+if TYPE_CHECKING:
+    from jsonschema.exceptions import ValidationError
 
 Form = Literal["schema", "fhirpath", "python"]
 Kind = Literal["S", "A", "P"]
@@ -152,32 +152,39 @@ def compile_check(rule: Rule, value: Mapping[str, Any]) -> Check | None:
 def _schema(value: Mapping[str, Any], rule: Rule) -> Evaluate:
     body = {key: part for key, part in value.items() if key not in ("$id", "title", "x-dui")}
     try:
+        accepts = compile_schema(body)
+    except Unsupported:
+        accepts = _slow_predicate(body)
+
+    def evaluate(resource: Resource, context: Context) -> Sequence[str] | None:
+        if accepts(resource):
+            return None
+        return rule.paths or _all_places(body, resource)
+
+    return evaluate
+
+
+def _slow_predicate(body: Mapping[str, Any]) -> Predicate:
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import SchemaError
+
+    try:
         Draft202012Validator.check_schema(body)
     except SchemaError as error:
         where = ".".join(str(p) for p in error.absolute_path)
         raise ValueError(f"ce n'est pas un JSON Schema correct{f' ({where})' if where else ''}") from error
     validator = Draft202012Validator(body)
-    accepts = _predicate(body, validator)
-
-    def evaluate(resource: Resource, context: Context) -> Sequence[str] | None:
-        if accepts(resource):
-            return None
-        if rule.paths:
-            return rule.paths  # no need to look for the place
-        errors = validator.iter_errors(resource)
-        return list(dict.fromkeys(p for e in errors for p in _places(e, resource["resourceType"])))
-
-    return evaluate
+    return lambda resource: bool(validator.is_valid(resource))
 
 
-def _predicate(body: Mapping[str, Any], validator: Any) -> Predicate:
-    try:
-        return compile_schema(body)
-    except Unsupported:
-        return lambda resource: bool(validator.is_valid(resource))
+def _all_places(body: Mapping[str, Any], resource: Resource) -> list[str]:
+    from jsonschema import Draft202012Validator
+
+    errors = Draft202012Validator(body).iter_errors(resource)
+    return list(dict.fromkeys(place for error in errors for place in _places(error, resource["resourceType"])))
 
 
-def _places(error: ValidationError, type: str) -> Iterator[str]:
+def _places(error: "ValidationError", type: str) -> Iterator[str]:
     at = type + "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in error.absolute_path)
     if error.validator == "required":
         yield from (f"{at}.{name}" for name in error.validator_value if name not in error.instance)
