@@ -6,7 +6,7 @@ from datetime import datetime, tzinfo
 from typing import Any
 
 from dui_fhir.connectors.cda.values import Organization, Professional, Signatory
-from dui_fhir.connectors.dmp.coding import hour, moment
+from dui_fhir.connectors.dmp.coding import codes, hour, moment
 from dui_fhir.connectors.dmp.faults import Faults
 from dui_fhir.connectors.dmp.people import Directory
 from dui_fhir.domain.change import Resource
@@ -36,7 +36,10 @@ def signatories(
         signed = [replace(s, time=times.get(s.who.id, s.time)) for s in found] + signed if found else []
     if not signed:
         faults.add("dmp-no-authenticator", "Le document n'a pas de professionnel signataire responsable.", _PATH)
-    return list({s.who.id: s for s in reversed(signed)}.values())[::-1]
+    first: dict[str, Signatory] = {}
+    for signatory in signed:
+        first.setdefault(signatory.who.id, signatory)
+    return list(first.values())
 
 
 def _signatory(who: Any, when: datetime | None, directory: Directory, custodian: Organization) -> list[Signatory]:
@@ -47,10 +50,20 @@ def _signatory(who: Any, when: datetime | None, directory: Directory, custodian:
 
 
 def _signatures(document: Resource, reader: Reader, zone: tzinfo) -> Iterator[tuple[dict[str, Any], datetime | None]]:
+    provenances = reader.search("Provenance", [("target", f"DocumentReference/{document['id']}")])
     made = [
-        (signature["who"], hour(moment(signature.get("when"), zone), zone))
-        for provenance in reader.search("Provenance", [("target", f"DocumentReference/{document['id']}")])
-        for signature in provenance.get("signature", [])
-        if isinstance(signature.get("who"), dict)
+        (who, hour(moment(when, zone), zone))
+        for provenance in provenances
+        for who, when in (*_electronic(provenance), *_on_paper(provenance))
+        if isinstance(who, dict)
     ]
     yield from sorted(made, key=lambda signed: signed[1].timestamp() if signed[1] else 0.0)
+
+
+def _electronic(provenance: Resource) -> Iterator[tuple[Any, Any]]:
+    yield from ((s.get("who"), s.get("when")) for s in provenance.get("signature", []))
+
+
+def _on_paper(provenance: Resource) -> Iterator[tuple[Any, Any]]:
+    if "signed-on-paper" in codes(provenance.get("activity")):
+        yield from ((a.get("who"), provenance.get("occurredDateTime")) for a in provenance.get("agent", [])[:1])
