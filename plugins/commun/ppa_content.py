@@ -11,7 +11,7 @@ from typing import Any, Final
 from dui_fhir.api import Context, Reader, Reference, Resource
 
 from .ins import HIGH_TRUST, INS_OIDS, identity
-from .ppa_text import (
+from .ppa_text import (  # fmt: skip
     ORIGINS,
     SEXES,
     address_lines,
@@ -19,12 +19,13 @@ from .ppa_text import (
     date,
     human_name,
     items,
+    orderly,
     part,
     period,
     status,
     text,
-)  # fmt: skip
-from .reading import extension_value, extensions, tags, value_of
+)
+from .reading import TAG, value_of
 
 TDDUI: Final = "https://interop.esante.gouv.fr/ig/fhir/tddui"
 _EXTENSION: Final = f"{TDDUI}/StructureDefinition/"
@@ -69,7 +70,7 @@ class Gatherer:
         for resource in found:
             self._read.setdefault(_reference(resource), resource)
         kept = [r for r in found if text(r.get("status")) not in _GONE and text(r.get("lifecycleStatus")) not in _GONE]
-        return sorted((r for r in kept if not tags(r) & _MUTED_TAGS), key=_order)
+        return sorted((r for r in kept if not _tags(r) & _MUTED_TAGS), key=_order)
 
     def search_all(self, type: str, param: str, references: Sequence[str]) -> list[Resource]:
         """Return the matches of a reference parameter that has one of many values, a few values at a time."""
@@ -209,7 +210,7 @@ class _Project:
     def _ins(self) -> dict[str, Any] | None:
         """INS for the first page; only where the identity is qualified and shows it (EXI DIF 02)."""
         parameters = self.context.parameters if self.context else {}
-        who = identity(self.patient)
+        who = identity(orderly(self.patient))
         if not who.qualified(parameters.get("commun.ins_pieces_haut_niveau", HIGH_TRUST)):
             return None
         traits = {
@@ -258,7 +259,7 @@ class _Project:
         needs = [self.gather.get(a) for a in items(goal.get("addresses"))]
         description = text(part(goal, "description", "text")) or concept(goal.get("description"))
         title = next(iter(notes.get("titreObjectif", ())), "")
-        evaluated = [value_of(e) for e in extensions(goal, f"{_EXTENSION}tddui-evaluation-reference")]
+        evaluated = [value_of(e) for e in _extensions(goal, f"{_EXTENSION}tddui-evaluation-reference")]
         return {
             # « Objectif 1 » in the title of published files says no more than the number that the document gives
             "title": description if _is_bare_number(title) or not title else title,
@@ -312,7 +313,7 @@ class _Project:
         subject = text(part(self.plan, "subject", "reference"))
         found = self.gather.search("QuestionnaireResponse", ("subject", subject)) if subject else []
         wanted = [
-            value_of(e) for g in self.objectives for e in extensions(g, f"{_EXTENSION}tddui-evaluation-reference")
+            value_of(e) for g in self.objectives for e in _extensions(g, f"{_EXTENSION}tddui-evaluation-reference")
         ]
         wanted += [v for t in self.tasks for v in _inputs(t, "evaluation")]
         referred = [r for w in wanted if (r := self.gather.get(w))]
@@ -362,7 +363,7 @@ class _Project:
 
     def _attachments(self) -> list[str]:
         holders = [self.plan, *self.objectives, *self.needs]
-        references = [value_of(e) for h in holders for e in extensions(h, f"{_EXTENSION}tddui-attachment")]
+        references = [value_of(e) for h in holders for e in _extensions(h, f"{_EXTENSION}tddui-attachment")]
         references += [v for t in self.tasks for v in _inputs(t, "pieceJointe")]
         titles = [_document_title(d) for r in references if (d := self.gather.get(r))]
         return list(dict.fromkeys(t for t in titles if t))
@@ -378,7 +379,7 @@ def _organization(finess: str, gather: Gatherer) -> Resource | None:
         return None
     found = gather.search("Organization", ("identifier", f"{_IDNAT_ST}|1{finess}"))
     # the one that stands for the structure, before one received in a bundle
-    return next((o for o in found if "structure" in tags(o)), found[0] if found else None)
+    return next((o for o in found if "structure" in _tags(o)), found[0] if found else None)
 
 
 # --- pure readings
@@ -392,7 +393,7 @@ def _person(patient: Resource) -> dict[str, str]:
     given = official.get("given") if isinstance(official.get("given"), list) else []
     used_given = usual.get("given") if isinstance(usual.get("given"), list) else []
     listed = text(
-        extension_value(
+        _extension_value(
             official, "https://hl7.fr/ig/fhir/core/StructureDefinition/fr-core-patient-birth-list-given-name"
         )
     )
@@ -413,12 +414,13 @@ def _person(patient: Resource) -> dict[str, str]:
 
 
 def _birth_place(patient: Resource) -> str:
-    place = extension_value(patient, "http://hl7.org/fhir/StructureDefinition/patient-birthPlace")
+    place = _extension_value(patient, "http://hl7.org/fhir/StructureDefinition/patient-birthPlace")
     if not isinstance(place, dict):
         return ""
     code = text(
         part(
-            extension_value(place, "https://hl7.fr/ig/fhir/core/StructureDefinition/fr-core-address-insee-code"), "code"
+            _extension_value(place, "https://hl7.fr/ig/fhir/core/StructureDefinition/fr-core-address-insee-code"),
+            "code",
         )
     )
     town = text(place.get("city"))
@@ -560,8 +562,16 @@ def _discriminators(element: Mapping[str, Any]) -> set[str]:
     return {text(c.get("code")) for v in values for c in items(part(v, "coding"))}
 
 
-def _extensions(element: Mapping[str, Any], url: str) -> list[dict[str, Any]]:
-    return [e for e in items(element.get("extension")) if e.get("url") == url]
+def _extensions(element: Any, url: str) -> list[dict[str, Any]]:
+    return [e for e in items(part(element, "extension")) if e.get("url") == url]
+
+
+def _extension_value(element: Any, url: str) -> Any:
+    return next((value_of(e) for e in _extensions(element, url)), None)
+
+
+def _tags(resource: Mapping[str, Any]) -> set[str]:
+    return {text(t.get("code")) for t in items(part(resource, "meta", "tag")) if t.get("system") == TAG}
 
 
 def _targets(resource: Mapping[str, Any], url: str) -> set[str]:

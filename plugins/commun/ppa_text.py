@@ -52,6 +52,23 @@ def items(value: Any) -> list[dict[str, Any]]:
     return [v for v in value if isinstance(v, dict)] if isinstance(value, list) else []
 
 
+def orderly(value: Any) -> Any:
+    """Return FHIR JSON without what has another shape than its element: for readings that trust the shape."""
+    if isinstance(value, list):
+        return [orderly(v) for v in value if v is not None]
+    if not isinstance(value, dict):
+        return value
+    return {k: orderly(v) for k, v in value.items() if v is not None and _has_shape(k, v)}
+
+
+def _has_shape(name: str, value: Any) -> bool:
+    if name in ("extension", "identifier", "name", "coding"):
+        return isinstance(value, list) and all(isinstance(v, dict) for v in value)
+    if name == "given":
+        return isinstance(value, list) and all(isinstance(v, str) for v in value)
+    return isinstance(value, dict) if name == "period" else True
+
+
 def part(value: Any, *path: str) -> Any:
     """Return the value at a path of objects; None where the path stops."""
     for name in path:
