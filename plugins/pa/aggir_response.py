@@ -18,6 +18,7 @@ ICF: Final = "http://hl7.org/fhir/sid/icf"
 GIR_CODES: Final[Mapping[str, aggir.Gir]] = {
     "MED-339": 1, "MED-340": 2, "MED-341": 3, "MED-342": 4, "MED-343": 5, "MED-344": 6,
 }  # fmt: skip
+_VALUES: Final = frozenset({"valueCoding", "valueBoolean", "valueString"})
 ADVERBS: Final = ("spont", "tot", "correct", "habit")
 
 
@@ -150,7 +151,7 @@ class _Answers:
     def of(cls, response: Mapping[str, Any]) -> "_Answers":
         by_link: dict[str, list[dict[str, Any]]] = {}
         for item in _items(response):
-            given = [a for a in item.get("answer", ()) if any(k.startswith("value") for k in a)]
+            given = [a for a in item.get("answer", ()) if not _VALUES.isdisjoint(a)]
             by_link.setdefault(item.get("linkId", ""), []).extend(given)
         return cls(by_link=by_link)
 
