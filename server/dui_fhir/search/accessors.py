@@ -236,6 +236,9 @@ def _values(tree: Expression, position: str, resource_type: str) -> Callable[[An
         literal = [tree.value]
         return lambda value: literal
     found = paths(tree, position, resource_type)
+    if all(len(path.steps) == 1 and isinstance(path.steps[0], Key) for path in found):
+        keys = [path.steps[0].name for path in found if isinstance(path.steps[0], Key)]
+        return lambda value: _flat(value[key] for key in keys if key in value) if isinstance(value, dict) else []
     for path in found:
         for step in path.steps:
             if isinstance(step, Keep):
@@ -259,14 +262,21 @@ def refers_to(value: Any, type_: str) -> bool:
 class Tree:
     """One node: what to do with a value found here, and where to go on from it.
 
-    ``emits`` holds whatever the builder wants called; ``filters`` the nodes for values that satisfy a condition.
+    ``emits``: functions with the parameters they serve. ``composites``: whatever the builder wants done with the element
+    itself. ``filters``: the nodes for values that satisfy a condition.
     """
 
     children: dict[str, "Tree"] = field(default_factory=dict)
     filters: list[tuple[Predicate, "Tree"]] = field(default_factory=list)
     items: dict[int, "Tree"] = field(default_factory=dict)
-    emits: list[Any] = field(default_factory=list)
+    emits: list[tuple[Any, tuple[str, ...]]] = field(default_factory=list)
+    composites: list[Any] = field(default_factory=list)
     keeps: dict[Keep, "Tree"] = field(default_factory=dict)
+
+    @property
+    def below(self) -> "tuple[Tree, ...]":
+        """The nodes one step further."""
+        return (*self.children.values(), *self.items.values(), *(tree for _, tree in self.filters))
 
     def reach(self, steps: tuple[Step, ...], resource_type: str) -> "Tree":
         """Return the node at the end of steps, made where it is not there yet."""

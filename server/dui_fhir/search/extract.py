@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from functools import cache
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from dui_fhir.definitions import SearchParameter, SearchRegistry, search_parameters
 from dui_fhir.domain.index import IndexValues, ReferenceValue
@@ -26,14 +26,6 @@ TEXT_CHARACTERS_MAX = 200_000
 # found by id, instant or full text, not by values
 _NOT_INDEXED = frozenset({"_id", "_lastUpdated", "_text", "_content", "_query"})
 _BOOLEANS = (Equals, Exists, Is, Logic)
-
-
-@dataclass(frozen=True, slots=True)
-class _Emit:
-    """Give a value to parameters."""
-
-    convert: Converter
-    params: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +77,13 @@ class Extractor:
         for param, evaluate in compiled.computed:
             _add_boolean(sink, param, evaluate(resource))
         return IndexValues(
-            tokens=tuple(dict.fromkeys(sink.tokens)),
-            strings=tuple(dict.fromkeys(sink.strings)),
-            dates=tuple(dict.fromkeys(sink.dates)),
-            numbers=tuple(dict.fromkeys(sink.numbers)),
-            quantities=tuple(dict.fromkeys(sink.quantities)),
-            references=tuple(dict.fromkeys(sink.references)),
-            uris=tuple(dict.fromkeys(sink.uris)),
+            tokens=_distinct(sink.tokens),
+            strings=_distinct(sink.strings),
+            dates=_distinct(sink.dates),
+            numbers=_distinct(sink.numbers),
+            quantities=_distinct(sink.quantities),
+            references=_distinct(sink.references),
+            uris=_distinct(sink.uris),
             text="" if self._full_text == "none" else narrative(resource),
             content=content(resource) if self._full_text == "content" else "",
         )
@@ -99,6 +91,13 @@ class Extractor:
     def _compile(self, type_: str) -> _Compiled:
         compiled = self._compiled[type_] = compile_type(type_, self._registry)
         return compiled
+
+
+_Value = TypeVar("_Value")
+
+
+def _distinct(values: list[_Value]) -> tuple[_Value, ...]:
+    return tuple(dict.fromkeys(values)) if values else ()
 
 
 @cache
@@ -166,11 +165,9 @@ def fault(parameter: SearchParameter, type_: str, registry: SearchRegistry) -> s
 
 
 def _emits(tree: Tree) -> bool:
-    if any(isinstance(emit, _Emit) or all(_emits(part) for part in emit.trees) for emit in tree.emits):
+    if tree.emits or any(all(_emits(part) for part in composite.trees) for composite in tree.composites):
         return True
-    return any(
-        _emits(child) for child in (*tree.children.values(), *tree.items.values(), *(t for _, t in tree.filters))
-    )
+    return any(_emits(child) for child in tree.below)
 
 
 def leaf_types(parameter: SearchParameter, type_: str) -> frozenset[str]:
@@ -193,7 +190,7 @@ def _add(
         computed.append((parameter.code, boolean(expression, type_, type_)))
     elif parameter.type == "composite":
         for path in paths(expression, type_, type_):
-            tree.reach(path.steps, type_).emits.append(_composite(parameter, path.position, type_, registry))
+            tree.reach(path.steps, type_).composites.append(_composite(parameter, path.position, type_, registry))
     else:
         _add_paths(tree, parameter.code, parameter.type, paths(expression, type_, type_), type_)
 
@@ -202,7 +199,7 @@ def _add_paths(tree: Tree, code: str, kind: str, found: Iterable[Path], type_: s
     for path in found:
         convert = converter(kind, path.position)
         if convert is not None:
-            tree.reach(path.steps, type_).emits.append(_Emit(convert, (code,)))
+            tree.reach(path.steps, type_).emits.append((convert, (code,)))
 
 
 def _composite(parameter: SearchParameter, position: str, type_: str, registry: SearchRegistry) -> _Composite:
@@ -222,12 +219,10 @@ def _composite(parameter: SearchParameter, position: str, type_: str, registry: 
 def _group_params(tree: Tree) -> None:
     """Merge the parameters that read one element in one way, so that its values are made ready once."""
     merged: dict[Converter, tuple[str, ...]] = {}
-    for emit in tree.emits:
-        if isinstance(emit, _Emit):
-            merged[emit.convert] = tuple(dict.fromkeys((*merged.get(emit.convert, ()), *emit.params)))
-    composites = [emit for emit in tree.emits if isinstance(emit, _Composite)]
-    tree.emits = [*(_Emit(convert, params) for convert, params in merged.items()), *composites]
-    for child in (*tree.children.values(), *tree.items.values(), *(t for _, t in tree.filters)):
+    for convert, params in tree.emits:
+        merged[convert] = tuple(dict.fromkeys((*merged.get(convert, ()), *params)))
+    tree.emits = list(merged.items())
+    for child in tree.below:
         _group_params(child)
 
 
@@ -249,11 +244,10 @@ def _walk(tree: Tree, value: Any, sink: Sink, group: int) -> None:
 
 
 def _visit(tree: Tree, value: Any, sink: Sink, group: int) -> None:
-    for emit in tree.emits:
-        if type(emit) is _Emit:
-            emit.convert(sink, emit.params, value, group)
-        else:
-            _emit_composite(emit, value, sink)
+    for convert, params in tree.emits:
+        convert(sink, params, value, group)
+    for composite in tree.composites:
+        _emit_composite(composite, value, sink)
     for test, child in tree.filters:
         if test(value):
             _visit(child, value, sink, group)
@@ -272,16 +266,26 @@ def _visit(tree: Tree, value: Any, sink: Sink, group: int) -> None:
 
 def _emit_composite(composite: _Composite, value: Any, sink: Sink) -> None:
     """Index an element under a composite where it has all components; the last ones, mostly absent, are tried first."""
+    if any(_absent(tree, value) for tree, root in zip(composite.trees, composite.roots, strict=True) if not root):
+        return
     before = _lengths(sink)
     sink.groups += 1
-    group, parts = sink.groups, zip(reversed(composite.trees), reversed(composite.roots), strict=True)
-    for tree, root in parts:
-        length = sum(_lengths(sink))
-        _visit(tree, sink.resource if root else value, sink, group)
-        if sum(_lengths(sink)) == length:
+    total = sum(before)
+    for tree, root in zip(reversed(composite.trees), reversed(composite.roots), strict=True):
+        _visit(tree, sink.resource if root else value, sink, sink.groups)
+        after = sum(_lengths(sink))
+        if after == total:
             for values, kept in zip(_lists(sink), before, strict=True):
                 del values[kept:]
             return
+        total = after
+
+
+def _absent(tree: Tree, value: Any) -> bool:
+    """Return whether an element has none of the keys that a tree of keys only starts with: no need to walk it."""
+    if tree.emits or tree.filters:
+        return False
+    return not isinstance(value, dict) or tree.children.keys().isdisjoint(value)
 
 
 def _lists(sink: Sink) -> tuple[list[Any], ...]:

@@ -17,8 +17,9 @@ def fold(text: str) -> str:
     Hyphens, apostrophes and underscores count as spaces, so that ``Jean-Noël d’Œuvre`` and ``jean noel d'oeuvre`` agree; other
     punctuation is kept. Idempotent.
     """
-    text = text.lower() if text.isascii() else _without_accents(text)
-    return _SEPARATORS.sub(" ", text).strip()
+    if text.isascii():
+        return text.lower() if text.isalnum() else _SEPARATORS.sub(" ", text.lower()).strip()
+    return _SEPARATORS.sub(" ", _without_accents(text)).strip()
 
 
 def fold_token(code: str) -> str:

@@ -59,18 +59,18 @@ Converter: TypeAlias = Callable[[Sink, Params, Any, int], None]
 def _code(sink: Sink, params: Params, value: Any, group: int) -> None:
     if isinstance(value, str) and value:
         folded = fold_token(value)
-        sink.tokens.extend(TokenValue(p, None, folded, group) for p in params)
+        sink.tokens += [TokenValue(p, None, folded, group) for p in params]
 
 
 def _integer_code(sink: Sink, params: Params, value: Any, group: int) -> None:
     """R4 has no token on integers; published French parameters do (the priority of an Appointment)."""
     if isinstance(value, int) and not isinstance(value, bool):
-        sink.tokens.extend(TokenValue(p, None, str(value), group) for p in params)
+        sink.tokens += [TokenValue(p, None, str(value), group) for p in params]
 
 
 def _boolean(sink: Sink, params: Params, value: Any, group: int) -> None:
     if isinstance(value, bool):
-        sink.tokens.extend(TokenValue(p, None, "true" if value else "false", group) for p in params)
+        sink.tokens += [TokenValue(p, None, "true" if value else "false", group) for p in params]
 
 
 def _coding(sink: Sink, params: Params, value: Any, group: int) -> None:
@@ -80,14 +80,14 @@ def _coding(sink: Sink, params: Params, value: Any, group: int) -> None:
     code = fold_token(code) if isinstance(code, str) else ""
     system = system if isinstance(system, str) and system else None
     if code or system:
-        sink.tokens.extend(TokenValue(p, system, code, group) for p in params)
+        sink.tokens += [TokenValue(p, system, code, group) for p in params]
     _text(sink, params, value.get("display"), group)
 
 
 def _text(sink: Sink, params: Params, text: Any, group: int) -> None:
     if isinstance(text, str) and text:
         folded = fold(text)
-        sink.strings.extend(StringValue(p + ":text", folded, text, group) for p in params)
+        sink.strings += [StringValue(p + ":text", folded, text, group) for p in params]
 
 
 def _codeable_concept(sink: Sink, params: Params, value: Any, group: int) -> None:
@@ -105,7 +105,7 @@ def _identifier(sink: Sink, params: Params, value: Any, group: int) -> None:
     system = system if isinstance(system, str) and system else None
     code = fold_token(text) if isinstance(text, str) else ""
     if code or system:
-        sink.tokens.extend(TokenValue(p, system, code, group) for p in params)
+        sink.tokens += [TokenValue(p, system, code, group) for p in params]
     type_ = value.get("type")
     if isinstance(type_, dict):
         _text(sink, params, type_.get("text"), group)
@@ -118,7 +118,7 @@ def _type_of_identifier(sink: Sink, params: Params, coding: Any, code: str, grou
         system = coding.get("system")
         system = system if isinstance(system, str) and system else None
         typed = f"{fold_token(coding['code'])}|{code}"
-        sink.tokens.extend(TokenValue(p + ":of-type", system, typed, group) for p in params)
+        sink.tokens += [TokenValue(p + ":of-type", system, typed, group) for p in params]
 
 
 _PUNCTUATION = re.compile(r"[\s().\-/]+")
@@ -134,7 +134,7 @@ def _contact_point(sink: Sink, params: Params, value: Any, group: int) -> None:
     text = value.get("value") if isinstance(value, dict) else None
     if isinstance(text, str) and text:
         for form in {fold_token(text), bare_number(fold_token(text))}:
-            sink.tokens.extend(TokenValue(p, None, form, group) for p in params)
+            sink.tokens += [TokenValue(p, None, form, group) for p in params]
 
 
 # strings
@@ -143,7 +143,7 @@ def _contact_point(sink: Sink, params: Params, value: Any, group: int) -> None:
 def _string(sink: Sink, params: Params, value: Any, group: int) -> None:
     if isinstance(value, str) and value:
         folded = fold(value)
-        sink.strings.extend(StringValue(p, folded, value, group) for p in params)
+        sink.strings += [StringValue(p, folded, value, group) for p in params]
 
 
 def _parts(*names: str) -> Converter:
@@ -168,13 +168,13 @@ def _parts(*names: str) -> Converter:
 def _date(sink: Sink, params: Params, value: Any, group: int) -> None:
     bounds = _bounds(value, sink.zone)
     if bounds is not None:
-        sink.dates.extend(DateValue(p, bounds[0], bounds[1], group) for p in params)
+        sink.dates += [DateValue(p, bounds[0], bounds[1], group) for p in params]
 
 
 def _period(sink: Sink, params: Params, value: Any, group: int) -> None:
     bounds = _period_bounds(value, sink.zone)
     if bounds is not None:
-        sink.dates.extend(DateValue(p, bounds[0], bounds[1], group) for p in params)
+        sink.dates += [DateValue(p, bounds[0], bounds[1], group) for p in params]
 
 
 def _timing(sink: Sink, params: Params, value: Any, group: int) -> None:
@@ -188,7 +188,7 @@ def _timing(sink: Sink, params: Params, value: Any, group: int) -> None:
     bounds = [b for b in found if b is not None]
     if bounds:
         low, high = min(b[0] for b in bounds), max(b[1] for b in bounds)
-        sink.dates.extend(DateValue(p, low, high, group) for p in params)
+        sink.dates += [DateValue(p, low, high, group) for p in params]
 
 
 def _bounds(value: Any, zone: tzinfo) -> tuple[int, int] | None:
@@ -216,32 +216,41 @@ def _period_bounds(value: Any, zone: tzinfo) -> tuple[int, int] | None:
 
 
 def _number(sink: Sink, params: Params, value: Any, group: int) -> None:
-    if _is_number(value) and isfinite(value):
-        sink.numbers.extend(NumberValue(p, float(value), float(value), group) for p in params)
+    if _is_number(value):
+        sink.numbers += [NumberValue(p, float(value), float(value), group) for p in params]
 
 
 def _number_range(sink: Sink, params: Params, value: Any, group: int) -> None:
     if isinstance(value, dict):
         low, high = (_exact(q.get("value")) if isinstance(q := value.get(k), dict) else None for k in ("low", "high"))
         if low is not None or high is not None:
-            bounds = -inf if low is None else float(low), inf if high is None else float(high)
-            sink.numbers.extend(NumberValue(p, *bounds, group) for p in params)
+            bounds = float(low or -inf), float(high or inf)
+            sink.numbers += [NumberValue(p, *bounds, group) for p in params]
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    """True for what a float can hold."""
+    try:
+        return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+    except OverflowError:
+        return False
 
 
-def _exact(value: Any) -> Fraction | None:
+def _exact(value: Any) -> str | None:
     """Return a JSON number as it was written, not as its float; None where it is none, or beyond floats."""
     if not _is_number(value):
         return None
-    number = float(value)
-    if not isfinite(number):
-        return None
-    text = getattr(value, "text", None) or repr(value)
+    text: str = getattr(value, "text", None) or repr(value)
     # 1e-999999999 is a few characters and a fraction of a billion digits
-    return Fraction(text) if number and len(text) <= 64 else Fraction(number)
+    return text if value and len(text) <= 64 else repr(float(value))
+
+
+@lru_cache(maxsize=4096)
+def _measure(text: str, code: str | None) -> tuple[float, float | None, str | None]:
+    """Return a number as a float, then converted to the canonical form of a UCUM unit, with that form's code."""
+    number = Fraction(text)
+    canonical = ucum.canonical(code) if code else None
+    return (float(number), None, None) if canonical is None else (float(number), canonical.of(number), canonical.code)
 
 
 def _quantity(sink: Sink, params: Params, value: Any, group: int) -> None:
@@ -273,29 +282,33 @@ def _sampled_data(sink: Sink, params: Params, value: Any, group: int) -> None:
     origin = value.get("origin") if isinstance(value, dict) else None
     if not isinstance(origin, dict) or not isinstance(value.get("data"), str):
         return
-    zero, factor = _exact(origin.get("value")) or Fraction(0), _exact(value.get("factor", 1)) or Fraction(1)
-    points = [zero + Fraction(p) * factor for p in value["data"].split() if re.fullmatch(r"-?\d+(?:\.\d+)?", p)]
+    zero, factor = Fraction(_exact(origin.get("value")) or 0), Fraction(_exact(value.get("factor", 1)) or 1)
+    points = [zero + Fraction(p) * factor for p in value["data"].split() if _POINT.fullmatch(p)]
     if points:
-        _add_quantity(sink, params, min(points), max(points), origin, group)
+        _add_quantity(sink, params, str(min(points)), str(max(points)), origin, group)
+
+
+_POINT = re.compile(r"-?\d{1,30}(?:\.\d{1,30})?", re.ASCII)
 
 
 def _add_quantity(
-    sink: Sink, params: Params, low: Fraction | None, high: Fraction | None, unit: dict[str, Any], group: int,
-
-) -> None:  # fmt: skip
+    sink: Sink, params: Params, low: str | None, high: str | None, unit: dict[str, Any], group: int
+) -> None:
     if low is None and high is None:
         return
-    system, code, display = (v if isinstance(v := unit.get(k), str) else None for k in ("system", "code", "unit"))
-    canonical = ucum.canonical(code) if system == ucum.SYSTEM and code else None
-    bounds = -inf if low is None else float(low), inf if high is None else float(high)
-    if canonical is not None:
-        low_c = -inf if low is None else canonical.of(low)
-        high_c = inf if high is None else canonical.of(high)
-        sink.quantities.extend(
-            QuantityValue(p, *bounds, system, code, display, low_c, high_c, canonical.code, group) for p in params
-        )
-    else:
-        sink.quantities.extend(QuantityValue(p, *bounds, system, code, display, group=group) for p in params)
+    system, code, display = unit.get("system"), unit.get("code"), unit.get("unit")
+    system = system if isinstance(system, str) else None
+    code = code if isinstance(code, str) else None
+    display = display if isinstance(display, str) else None
+    measured = code if system == ucum.SYSTEM else None
+    low_f, low_c, canonical = (-inf, -inf, None) if low is None else _measure(low, measured)
+    high_f, high_c, high_canonical = (inf, inf, None) if high is None else _measure(high, measured)
+    canonical = canonical or high_canonical
+    if canonical is None:
+        low_c = high_c = None
+    sink.quantities += [
+        QuantityValue(p, low_f, high_f, system, code, display, low_c, high_c, canonical, group) for p in params
+    ]
 
 
 # references and uris
@@ -307,7 +320,7 @@ def _reference(sink: Sink, params: Params, value: Any, group: int) -> None:
     target = value.get("reference")
     if isinstance(target, str) and target and target[0] != "#":
         found = local_or_foreign(target, sink.bases)
-        sink.references.extend(ReferenceValue(p, *found, group) for p in params)
+        sink.references += [ReferenceValue(p, *found, group) for p in params]
     identifier = value.get("identifier")
     if identifier:
         _logical(sink, params, identifier, group)
@@ -347,7 +360,7 @@ def _canonical(sink: Sink, params: Params, value: Any, group: int) -> None:
     if isinstance(value, str) and value and value[0] != "#":
         local = _LOCAL.fullmatch(value)
         found: _Target = (local[1], local[2], None, None) if local else (None, None, *_canonical_parts(value))
-        sink.references.extend(ReferenceValue(p, *found, group) for p in params)
+        sink.references += [ReferenceValue(p, *found, group) for p in params]
 
 
 def _inline_resource(sink: Sink, params: Params, value: Any, group: int) -> None:
@@ -355,12 +368,12 @@ def _inline_resource(sink: Sink, params: Params, value: Any, group: int) -> None
     if isinstance(value, dict):
         type_, id_ = value.get("resourceType"), value.get("id")
         if isinstance(type_, str) and isinstance(id_, str):
-            sink.references.extend(ReferenceValue(p, type_, id_, None, None, group) for p in params)
+            sink.references += [ReferenceValue(p, type_, id_, None, None, group) for p in params]
 
 
 def _uri(sink: Sink, params: Params, value: Any, group: int) -> None:
     if isinstance(value, str) and value:
-        sink.uris.extend(UriValue(p, value, group) for p in params)
+        sink.uris += [UriValue(p, value, group) for p in params]
 
 
 def _canonical_uri(sink: Sink, params: Params, value: Any, group: int) -> None:

@@ -251,6 +251,10 @@ def test_quantity__money_and_range__are_quantities():
     assert (onset.low, onset.high, onset.unit) == (20.0, 30.0, "ans")
 
 
+def test_quantity__integer_beyond_floats__is_skipped():
+    assert extract({"resourceType": "Observation", "valueQuantity": {"value": 10**400}}).quantities == ()
+
+
 @pytest.mark.parametrize("text", ["1e-999999999", "1e999999999", "-0", "1." + "0" * 5000, "NaN"])
 def test_quantity__monstrous_decimal__costs_nothing_and_raises_nothing(text):
     number = fhir_json.Decimal(text)
