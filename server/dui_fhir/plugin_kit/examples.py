@@ -60,14 +60,23 @@ def issues_of_value(value: Any, example: Example, plugin: Plugin, host: PluginHo
     A rule of kind A is asked for each of its channels; any other by a create, update or delete.
     Raises: ValueError (French) where the file is no example; PluginFailed.
     """
-    resources = list(_resources(value))
-    change = _change(resources)
-    context = _context(plugin, host, [r for r, _ in resources if r is not change.before])
+    change, others = change_of(value)
+    context = context_of(plugin, host, others)
     if example.rule is not None and example.rule.kind == "A":
         document = change.after or {}
         found = [host.check_sending(document, channel, context) for channel in example.rule.channels]
         return tuple(dict.fromkeys(issue for issues in found for issue in issues))
     return host.check(change, context)
+
+
+def change_of(value: Any) -> tuple[Change, list[Resource]]:
+    """Return the change that the content of an example stands for, and the resources that may be read meanwhile.
+
+    Raises: ValueError (French) where it is no example.
+    """
+    resources = list(_resources(value))
+    change = _change(resources)
+    return change, [resource for resource, _ in resources if resource is not change.before]
 
 
 def _resources(value: Any) -> Iterator[tuple[Resource, str]]:
@@ -102,7 +111,8 @@ def _change(resources: list[tuple[Resource, str]]) -> Change:
     return Change(interaction=interaction, type=type, id=id, before=before, after=first, siblings=siblings)
 
 
-def _context(plugin: Plugin, host: PluginHost, resources: list[Resource]) -> Context:
+def context_of(plugin: Plugin, host: PluginHost, resources: list[Resource]) -> Context:
+    """Return the circumstances of the examples of a plugin, with a reader of ``resources``."""
     circumstances = _circumstances(plugin.folder)
     category = circumstances.get("category") or next(iter(plugin.categories), "")
     corridors = frozenset({"commun", plugin.id})
