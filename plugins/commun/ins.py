@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from .reading import extension_value, extensions
+from .reading import codes, extension_value, extensions
 
 Status = Literal["PROV", "VALI", "RECUP", "QUAL"]
 
@@ -28,6 +28,8 @@ INS_OIDS: Final[Mapping[str, str]] = {
     "1.2.250.1.213.1.4.11": "NIR de démonstration",
 }
 """OIDs of a matricule INS. The old computed INS-C is not one."""
+INS_TYPES: Final = frozenset({"INS-NIR", "INS-NIR-TEST", "INS-NIR-DEMO", "INS-NIA"})
+"""Codes of ``identifier.type`` (fr-core-cs-v2-0203) that make an identifier an INS."""
 HIGH_TRUST: Final = frozenset({"AC", "AN", "CE", "CN", "CS", "IE", "LE", "PA"})
 """Documents that make an identity trusted (codes of fr-core-cs-mode-validation-identity): default of the parameter
 ``commun.ins_pieces_haut_niveau``. A driving licence (PC) is not one."""
@@ -166,8 +168,10 @@ def _matricule(patient: Mapping[str, Any]) -> tuple[str, str]:
     for identifier in patient.get("identifier", ()):
         oid = str(identifier.get("system", "")).removeprefix("urn:oid:")
         ended = identifier.get("use") == "old" or "end" in identifier.get("period", {})
-        if oid in INS_OIDS and identifier.get("value") and not ended:
-            return oid, str(identifier["value"])
+        # the same OID with the type NH is a social security number (slice NSS), whatever its value
+        is_ins = bool(codes(identifier.get("type")) & INS_TYPES)
+        if oid in INS_OIDS and is_ins and identifier.get("value") and not ended:
+            return oid, str(identifier["value"]).strip().upper()
     return "", ""
 
 

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 NIR_TEST = "urn:oid:1.2.250.1.213.1.4.10"
+INS_TYPE = {"coding": [{"system": f"{ins.CORE}/CodeSystem/fr-core-cs-v2-0203", "code": "INS-NIR-TEST"}]}
 
 
 def part(url: str, **value: Any) -> dict[str, Any]:
@@ -25,7 +26,9 @@ def patient(*parts: dict[str, Any], matricule: str = "236066322083656", **change
                 "valueAddress": {"extension": [{"url": ins.INSEE_CODE, "valueCoding": {"code": "63220"}}]},
             },
         ],
-        "identifier": [{"use": "official", "system": NIR_TEST, "value": matricule}] if matricule else [],
+        "identifier": [{"use": "official", "type": INS_TYPE, "system": NIR_TEST, "value": matricule}]
+        if matricule
+        else [],
         "name": [
             {
                 "use": "official",
@@ -163,3 +166,13 @@ def test_first_name_starts_list__hyphen_as_space__rule_of_the_rniv(first: str, g
     body["name"][0]["given"] = [first]
     body["name"][0]["extension"][0]["valueString"] = given
     assert ins.first_name_starts_list(ins.identity(body)) is right
+
+
+def test_identity__social_security_number_under_the_same_oid__no_matricule() -> None:
+    body = patient(status("VALI"), *DOCUMENT, *INSI_2_1)
+    body["identifier"][0]["type"] = {
+        "coding": [{"system": "http://terminology.hl7.org/CodeSystem/v2-0203", "code": "NH"}]
+    }
+    found = ins.identity(body)
+    assert (found.matricule, found.status) == ("", "VALI")
+    assert not ins.is_qualified(body)
