@@ -39,12 +39,12 @@ def command(config: Path | None, **flags: Any) -> None:
 def serve(settings: Settings) -> None:
     """Check, announce, run until stopped. Raises: ConfigurationError before anything listens."""
     refuse_open_door(settings)
-    from dui_fhir import app
+    from dui_fhir import administration
 
-    app.check(settings)
+    administration.check(settings)
     with contextlib.ExitStack() as stack:
-        stack.enter_context(app.running_writer(settings))
-        created = app.ensure_default_tenant(settings)
+        stack.enter_context(administration.running_writer(settings))
+        created = administration.ensure_default_tenant(settings)
         if settings.worker_embedded:
             stack.enter_context(child(settings, "worker"))
         _announce(settings, created)

@@ -38,9 +38,9 @@ def add(name: str, structures: tuple[str, ...], corridors: tuple[str, ...], conf
     Exemple : dui-fhir tenant add alpha --structure "330785001,500,EHPAD Les Tilleuls,1 rue des Lilas, 33000 Bordeaux"
     """
     settings = options.settings_from(config, **flags)
-    from dui_fhir import app
+    from dui_fhir import administration
 
-    for text in app.add_tenant(settings, name, [structure(s) for s in structures], corridors):
+    for text in administration.add_tenant(settings, name, [structure(s) for s in structures], corridors):
         click.echo(text)
 
 
@@ -50,9 +50,9 @@ def add(name: str, structures: tuple[str, ...], corridors: tuple[str, ...], conf
 def list_(config: Path | None, **flags: Any) -> None:
     """Liste les organismes et leurs structures."""
     settings = options.settings_from(config, **flags)
-    from dui_fhir import app
+    from dui_fhir import administration
 
-    tenants = app.list_tenants(settings)
+    tenants = administration.list_tenants(settings)
     if not tenants:
         click.echo("Aucun organisme. Pour en créer un : dui-fhir tenant add NOM")
     for name, structures in tenants:

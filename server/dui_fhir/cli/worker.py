@@ -25,14 +25,14 @@ def command(config: Path | None, once: bool, **flags: Any) -> None:
     envoi interrompu est repris avec les mêmes identifiants : rien n'est envoyé deux fois.
     """
     settings = options.settings_from(config, **flags)
-    from dui_fhir import app
+    from dui_fhir import administration
 
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     if not sys.stdin.isatty() and not once and "DUI_FHIR_PARENT_PIPE" in os.environ:
         threading.Thread(target=_stop_with_parent, args=(stop,), daemon=True).start()
-    app.run_worker(settings, stop=stop, once=once)
+    administration.run_worker(settings, stop=stop, once=once)
 
 
 def _stop_with_parent(stop: threading.Event) -> None:

@@ -1,0 +1,154 @@
+"""What the command does around the server: check, tenants, the worker. Wires adapters as ``app`` does."""
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from dui_fhir import __version__, app
+from dui_fhir.domain.clock import SystemClock
+from dui_fhir.domain.errors import BadRequest
+from dui_fhir.domain.structure import Structure
+from dui_fhir.plugin_host import PluginHost
+from dui_fhir.ports import Connector, Stores
+from dui_fhir.service.structures import list_structures, register
+from dui_fhir.settings import Settings
+from dui_fhir.store import open_stores
+
+
+def check(settings: Settings) -> list[str]:
+    """Load what ``serve`` would load, start nothing, write nothing.
+
+    Returns: one French line per thing checked. Raises: ConfigurationError, with all faults of the plugins together.
+    """
+    host = PluginHost.load(settings)
+    connectors_of(settings)
+    lines = [f"Couloirs : {', '.join(p.id for p in host.plugins)} ({len(host.rules())} règles)."]
+    if settings.store == "sqlite":
+        from dui_fhir.store.sqlite.driver import check_version
+
+        lines.append(f"SQLite {check_version()}.")
+    lines.append(f"Données : {Path(settings.data_dir).resolve()}.")
+    lines.append(f"DMP : {settings.dmp_url or 'aucune adresse, les envois attendent'}.")
+    return lines
+
+
+@contextlib.contextmanager
+def running_writer(settings: Settings) -> Iterator[None]:
+    """Keep the writer process of the data directory alive; nothing to do for the other engines.
+
+    Raises: ConfigurationError (``store-locked``: another server uses the directory).
+    """
+    if settings.store != "sqlite":
+        yield
+        return
+    from dui_fhir.store.sqlite.supervisor import WriterSupervisor
+
+    with WriterSupervisor(Path(settings.data_dir), settings):
+        yield
+
+
+def ensure_default_tenant(settings: Settings) -> str | None:
+    """Create the default tenant where there is none at all; return its name if it was created."""
+    with _opened(settings, writer="client") as stores:
+        if stores.names():
+            return None
+        stores.create(settings.default_tenant)
+        return str(settings.default_tenant)
+
+
+def add_tenant(
+    settings: Settings, name: str, structures: Sequence[Structure], corridors: Sequence[str] = ()
+) -> list[str]:
+    """Create a tenant where it is not there, and add or change its structures. Returns: what was done, in French.
+
+    Raises: BadRequest (``tenant-name``, ``tenant-corridor``), and what the store raises.
+    """
+    host = PluginHost.load(settings)
+    chosen = [_with_corridors(s, corridors, host) for s in structures]
+    engine = app.build_engine(settings, writer="own")
+    try:
+        known = name in engine.stores.names()
+        store = engine.stores.open(name) if known else engine.stores.create(name)
+        for structure in chosen:
+            register(store, structure, engine.extractor)
+    finally:
+        engine.stores.close()
+    return [f"Organisme « {name} » {'complété' if known else 'créé'}.", *(_told(s) for s in chosen)]
+
+
+def _with_corridors(structure: Structure, corridors: Sequence[str], host: PluginHost) -> Structure:
+    """Decision D13: the category names the corridor; several or none is the operator's choice."""
+    unknown = sorted(set(corridors) - {p.id for p in host.plugins})
+    if unknown:
+        raise BadRequest.of("tenant-corridor", f"Couloir inconnu ou inactif : {', '.join(unknown)}.", "corridor")
+    return replace(structure, corridors=tuple(corridors) or _only(host.corridors_for(structure.category)))
+
+
+def _only(found: tuple[str, ...]) -> tuple[str, ...]:
+    return found if len(found) == 1 else ()
+
+
+def _told(structure: Structure) -> str:
+    line = f"  {structure.finess} {structure.name} : {', '.join(structure.corridors) or 'tronc commun seul'}"
+    if structure.corridors:
+        return line
+    return f"{line} (catégorie {structure.category} sans couloir unique : précisez --corridor si besoin)"
+
+
+def list_tenants(settings: Settings) -> list[tuple[str, tuple[Structure, ...]]]:
+    """Return the tenants and their structures, sorted."""
+    if settings.store == "sqlite" and not Path(settings.data_dir).exists():
+        return []
+    with _opened(settings, writer="own") as stores:
+        return [(name, list_structures(stores.open(name))) for name in stores.names()]
+
+
+def run_worker(settings: Settings, *, stop: threading.Event, once: bool = False) -> None:
+    """Send what the outbox holds until ``stop`` is set, or once what is due now."""
+    from dui_fhir.jobs.worker import Worker
+    from dui_fhir.service.reader import TrackingReader
+
+    engine = app.build_engine(settings, writer="client" if not once else "own")
+    worker = Worker(
+        engine.stores,
+        connectors_of(settings),
+        settings,
+        clock=SystemClock(),
+        reader=lambda tenant: TrackingReader(engine.stores.open(tenant)),
+        index=engine.extractor.extract,
+    )
+    try:
+        worker.run_all(stop) if once else worker.run_forever(stop)
+    finally:
+        engine.stores.close()
+
+
+def connectors_of(settings: Settings) -> list[Connector]:
+    """Return the connectors that have an address. Raises: ConfigurationError (keys or certificates that do not load)."""
+    if not settings.dmp_url:
+        return []
+    from dui_fhir.connectors.dmp.client import DmpConnector
+
+    archive = _archive(Path(settings.dmp_archive_dir)) if settings.dmp_archive_dir else None
+    return [DmpConnector(settings, archive=archive, version=__version__)]
+
+
+def _archive(folder: Path) -> Callable[[str, Mapping[str, bytes]], None]:
+    def keep(job: str, files: Mapping[str, bytes]) -> None:
+        place = folder / job
+        place.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for name, content in files.items():
+            (place / name).write_bytes(content)
+
+    return keep
+
+
+@contextlib.contextmanager
+def _opened(settings: Settings, *, writer: str) -> Iterator[Stores]:
+    stores = open_stores(settings, writer="client" if writer == "client" else "own")
+    try:
+        yield stores
+    finally:
+        stores.close()
