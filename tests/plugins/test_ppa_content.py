@@ -199,7 +199,15 @@ def test_collect__plan_alone__has_empty_sections() -> None:
     assert content["structure"]["finess"] == ""
 
 
-ODD = st.one_of(st.none(), st.booleans(), st.integers(), st.text(max_size=8), st.just([]), st.just({}), st.just([{}]))
+ODD = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.text(max_size=8),
+    st.builds(list),
+    st.builds(dict),
+    st.builds(lambda: [{}]),
+)
 
 
 def _leaves(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:

@@ -36,7 +36,7 @@ PLAN: Resource = {
 }  # fmt: skip
 NURSE: Resource = {
     "resourceType": "Practitioner", "id": "ide", "name": [{"family": "Bernard"}],
-    "identifier": [{"system": "urn:oid:1.2.250.1.71.4.2.1", "value": "810101234569"}],
+    "identifier": [{"system": "urn:oid:1.2.250.1.71.4.2.1", "value": "810101234564"}],
 }  # fmt: skip
 
 
@@ -45,7 +45,7 @@ def make() -> MakeDocument:
     def make(*resources: Resource, plan: Resource = PLAN, patient: Resource = PATIENT, **options: Any) -> Answer:
         reader = ExampleReader([plan, patient, NURSE, *resources])
         corridors = frozenset({"commun", *options.get("corridors", ("pa",))})
-        actor = Actor(kind="professional", professional=options.get("professional", "810101234569"))
+        actor = Actor(kind="professional", professional=options.get("professional", "810101234564"))
         context = Context(tenant="t", actor=actor, now=NOW, reader=_WithObjective(reader), corridors=corridors)
         templates: Mapping[str, Path] = options.get("templates", {})
         request = OperationRequest(
