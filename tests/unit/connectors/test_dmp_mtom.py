@@ -14,7 +14,9 @@ ACTION = "urn:ihe:iti:2007:ProvideAndRegisterDocumentSet-b"
 
 
 def _unpacked(message):
-    return message_from_bytes(b"MIME-Version: 1.0\r\nContent-Type: " + message.content_type.encode() + b"\r\n\r\n" + message.body)
+    return message_from_bytes(
+        b"MIME-Version: 1.0\r\nContent-Type: " + message.content_type.encode() + b"\r\n\r\n" + message.body
+    )
 
 
 @given(st.lists(st.binary(max_size=400), max_size=3))

@@ -35,9 +35,7 @@ def _verify(data, signer, *, validate_schema=True, **options):
         **options,
     )
     certificate = signer.certificate.public_bytes(Encoding.PEM).decode()
-    return XMLVerifier().verify(
-        data, x509_cert=certificate, expect_config=expect, validate_schema=validate_schema
-    )
+    return XMLVerifier().verify(data, x509_cert=certificate, expect_config=expect, validate_schema=validate_schema)
 
 
 def _assertion(gathered, dossier, signer):

@@ -60,7 +60,9 @@ def test_gather__practice_unknown_to_the_dmp__the_setting(gathered, dossier):
 
 
 def test_gather__rpps_of_eleven_digits__prefixed(gathered, dossier):
-    dossier["Practitioner/infirmiere"]["identifier"] = [{"system": "https://rpps.esante.gouv.fr", "value": "99700000012"}]
+    dossier["Practitioner/infirmiere"]["identifier"] = [
+        {"system": "https://rpps.esante.gouv.fr", "value": "99700000012"}
+    ]
     author = gathered(dossier).document.authors[0].who
     assert isinstance(author, Professional)
     assert author.id == "899700000012"
@@ -87,7 +89,14 @@ def test_gather__everything_missing__all_faults_together(gathered, dossier):
     del document["custodian"]
     dossier["Patient/usager"].update(extension=[], name=[])
     found = _faults(gathered, dossier, job)
-    assert {"dmp-not-final", "dmp-type", "dmp-custodian", "dmp-ins-not-qualified", "dmp-traits", "dmp-facility"} <= found
+    assert {
+        "dmp-not-final",
+        "dmp-type",
+        "dmp-custodian",
+        "dmp-ins-not-qualified",
+        "dmp-traits",
+        "dmp-facility",
+    } <= found
 
 
 def test_gather__no_signature__told(gathered, dossier):

@@ -40,7 +40,9 @@ def _entry(message):
 def test_request__entry__agrees_with_the_cda(message, dossier):
     sent = message(dossier)
     entry, root = _entry(sent), etree.fromstring(sent.cda)
-    unique = _all(entry, "rim:ExternalIdentifier[rim:Name/rim:LocalizedString/@value='XDSDocumentEntry.uniqueId']/@value")
+    unique = _all(
+        entry, "rim:ExternalIdentifier[rim:Name/rim:LocalizedString/@value='XDSDocumentEntry.uniqueId']/@value"
+    )
     assert unique == _all(root, "h:id/@root")
     assert _all(entry, f"rim:Classification[@classificationScheme='{TYPE_CODE}']/@nodeRepresentation") == _all(
         root, "h:code/@code"
@@ -71,7 +73,9 @@ def test_request__class__derived_from_the_type(message, dossier):
 
 
 def test_request__visibility__in_metadata_and_not_in_the_cda(message, dossier):
-    label = {"coding": [{"system": "https://mos.esante.gouv.fr/NOS/TRE_A07-X/FHIR/TRE-A07-X", "code": "INVISIBLE_PATIENT"}]}
+    label = {
+        "coding": [{"system": "https://mos.esante.gouv.fr/NOS/TRE_A07-X/FHIR/TRE-A07-X", "code": "INVISIBLE_PATIENT"}]
+    }
     dossier["DocumentReference/projet-1"]["securityLabel"].append(label)
     sent = message(dossier)
     codes = f"rim:Classification[@classificationScheme='{CONFIDENTIALITY}']/@nodeRepresentation"
