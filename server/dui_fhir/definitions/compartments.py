@@ -6,12 +6,12 @@ from types import MappingProxyType
 
 from dui_fhir.definitions import source
 
-_FILES = {"Patient": "compartment-patient.json"}
+_TYPES = frozenset({"Device", "Encounter", "Patient", "Practitioner", "RelatedPerson"})
 
 
 def compartments() -> frozenset[str]:
-    """Return the types that have a compartment here."""
-    return frozenset(_FILES)
+    """Return the types that have a compartment."""
+    return _TYPES
 
 
 @cache
@@ -20,4 +20,7 @@ def compartment(type: str) -> Mapping[str, tuple[str, ...]]:
 
     Raises: KeyError for a type without a compartment.
     """
-    return MappingProxyType({row["type"]: tuple(row["params"]) for row in source.read("r4", _FILES[type])})
+    if type not in _TYPES:
+        raise KeyError(type)
+    rows = source.read("r4", f"compartment-{type.lower()}.json")
+    return MappingProxyType({row["type"]: tuple(row["params"]) for row in rows})
