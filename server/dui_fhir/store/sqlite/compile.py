@@ -294,7 +294,7 @@ class Scope:
     def _column_b(self, kind: type, param: str, group: str | None) -> list[tuple[int, Sql]]:
         node: ValueNode = TokenIs(param, group, None) if kind is TokenIs else ReferenceIs(param, type=group)
         rows = self._rows(node)
-        return [(p, TRUE if c == TRUE else concat(" AND ", c)) for p, c in rows if c != FALSE]
+        return [(p, Sql("") if c == TRUE else concat(" AND ", c)) for p, c in rows]
 
     def _source_value(self, node: ValueNode) -> Source | None:
         found = exact_strings(node.value) if isinstance(node, StringIs) and node.how == "exact" else tests(node, self)
