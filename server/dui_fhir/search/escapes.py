@@ -1,7 +1,4 @@
-r"""Splitting search values at ``,`` ``|`` ``$`` unless escaped: ``\,`` ``\|`` ``\$`` ``\\``.
-
-Source: FHIR R4, search.html#escaping.
-"""
+"""Splitting search values at commas, bars and dollars, unless a backslash escapes them. Source: FHIR R4, search.html#escaping."""
 
 import re
 

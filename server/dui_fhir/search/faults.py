@@ -28,12 +28,13 @@ def unknown_parameter(name: str, type: str | None, known: Iterable[str]) -> Unkn
     hint = f" Vouliez-vous dire « {near} » ?" if near else ""
     where = f" pour {type}" if type else " à ce niveau"
     suggestion = f"; did you mean {near!r}?" if near else ""
-    return UnknownParameter.of(
+    error = BadRequest.of(
         "search-unknown-parameter",
         f"Paramètre de recherche inconnu{where} : « {shown(name)} ».{hint}",
         f"unknown search parameter {shown(name)!r} for {type or 'all types'}{suggestion}",
         code="not-supported",
     )
+    return UnknownParameter(error.issues)
 
 
 def unknown_type(name: str, known: Iterable[str]) -> BadRequest:
@@ -49,12 +50,13 @@ def unknown_type(name: str, known: Iterable[str]) -> BadRequest:
 
 def unsupported_parameter(name: str, reason: str = "not supported") -> UnsupportedParameter:
     """``search-unsupported-parameter``."""
-    return UnsupportedParameter.of(
+    error = BadRequest.of(
         "search-unsupported-parameter",
         f"Ce serveur ne propose pas le paramètre de recherche « {shown(name)} ».",
         f"{shown(name)}: {reason}",
         code="not-supported",
     )
+    return UnsupportedParameter(error.issues)
 
 
 def modifier(name: str, given: str, allowed: Iterable[str]) -> BadRequest:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, cast
 
+from dui_fhir.definitions import SearchParameter
 from dui_fhir.domain.errors import BadRequest
 from dui_fhir.domain.issues import Issue
 from dui_fhir.domain.query import EVERYTHING, AllOf, AnyOf, Cursor, Kind, Node, Query, SortKey, TypeIn
@@ -17,7 +18,7 @@ from dui_fhir.search.criteria import CONTENT, Criteria, checked_type
 from dui_fhir.search.includes import Include, include
 from dui_fhir.search.options import SearchOptions, Terminology
 
-__all__ = ["Include", "ParsedSearch", "SearchOptions", "Terminology", "compartment_node", "parse"]
+__all__ = ["Include", "ParsedSearch", "SearchOptions", "Terminology", "compartment_node", "parse", "served_parameters"]
 
 Summary = Literal["true", "text", "data", "count", "false"]
 Total = Literal["none", "estimate", "accurate"]
@@ -62,6 +63,16 @@ class ParsedSearch:
         """Return the same search among the resources that satisfy ``node`` (a compartment, an access rule)."""
         where = node if self.query.where == EVERYTHING else AllOf((node, self.query.where))
         return replace(self, query=replace(self.query, where=where))
+
+
+def served_parameters(type: str | None, options: SearchOptions) -> tuple[SearchParameter, ...]:
+    """Return the parameters that searches on a type really take: what a CapabilityStatement may claim."""
+    unkept = {"none": CONTENT, "text": frozenset({"_content"}), "content": frozenset()}[options.full_text]
+    return tuple(
+        parameter
+        for code, parameter in options.registry.for_type(type).items()
+        if code not in REFUSED and code not in unkept and parameter.type != "special"
+    )
 
 
 def parse(type: str | None, params: Sequence[tuple[str, str]], options: SearchOptions | None = None) -> ParsedSearch:

@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dui_fhir.domain.errors import BadRequest
+from dui_fhir.search.parse import served_parameters
 
 # names of parameters
 
@@ -91,6 +92,17 @@ def test_unknown_type__of_the_search__is_refused(world):
     with pytest.raises(BadRequest) as caught:
         world().parse("Pateint?name=x")
     assert "« Patient »" in caught.value.issues[0].text
+
+
+def test_served_parameters__claimed__are_those_that_parse(world):
+    values = {"date": "2020", "number": "1", "quantity": "1", "token": "true", "uri": "urn:a", "reference": "Patient/1"}
+    for type_ in ("Patient", "Observation", "Location", None):
+        served = served_parameters(type_, world().options)
+        assert {p.code for p in served}.isdisjoint({"near", "_query"})
+        for parameter in served:
+            components = [world().options.registry.by_url(c.definition) for c in parameter.components]
+            value = "$".join(values.get(c.type, "x") for c in components) or values.get(parameter.type, "x")
+            world().parse(f"{type_ or ''}?{parameter.code}={value}")
 
 
 # parameters of all resources
