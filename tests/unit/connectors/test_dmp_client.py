@@ -53,8 +53,8 @@ def found(*entries):
         f'<i:Slot name="hash"><i:ValueList><i:Value>{sha1}</i:Value></i:ValueList></i:Slot></i:ExtrinsicObject>'
         for uuid, status, sha1 in entries
     )
-    inner = f'<q:AdhocQueryResponse xmlns:q="{QUERY}" status="{STATUS}:Success"><l xmlns="{RIM}">{objects}</l></q:AdhocQueryResponse>'
-    return soap(inner)
+    list_ = f'<l xmlns="{RIM}">{objects}</l>'
+    return soap(f'<q:AdhocQueryResponse xmlns:q="{QUERY}" status="{STATUS}:Success">{list_}</q:AdhocQueryResponse>')
 
 
 class Wire:

@@ -86,6 +86,11 @@ class DmpConnector:
             return target
         return self._send(call, outgoing(tenant, job, gathered, self._sender, self._signer, target))
 
+    def close(self) -> None:
+        """Release the connections that this connector opened itself."""
+        if isinstance(self._transport, HttpTransport):
+            self._transport.close()
+
     def _rules(self) -> Rules:
         return Rules(zone=ZoneInfo(str(self._settings.time_zone)), practice=str(self._settings.dmp_practice_setting))
 
