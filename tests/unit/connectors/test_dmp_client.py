@@ -91,7 +91,7 @@ FAULTS = {
     "http 503": (Response(status=503, content_type="", body=b"", retry_after_s=90.0), RetryLater, "dmp-unavailable"),
     "http 403": (Response(status=403, content_type="text/html", body=b""), RetryLater, "dmp-unavailable"),
     "http 400": (Response(status=400, content_type="text/html", body=b""), Rejected, "dmp-http"),
-    "http 302": (Response(status=302, content_type="text/html", body=b""), Rejected, "dmp-http"),
+    "http 302": (Response(status=302, content_type="text/html", body=b""), RetryLater, "dmp-unavailable"),
     "fault of ours": (fault("Sender"), Rejected, "dmp-fault"),
     "fault of theirs": (fault("Receiver"), RetryLater, "dmp-unavailable"),
     "truncated": (

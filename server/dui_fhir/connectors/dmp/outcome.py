@@ -8,7 +8,7 @@ from dui_fhir.ports import Rejected, RetryLater
 BUSY = frozenset({"XDSRegistryBusy", "XDSRepositoryBusy"})
 ALREADY_THERE = frozenset({"XDSDuplicateUniqueIdInRegistry", "XDSNonIdenticalHash"})
 _TRY_AGAIN_STATUS = frozenset({401, 403, 404, 408, 425, 429})
-"""Refusals by a gateway or a wrong setting, not of this message: worth another try once mended."""
+"""Refusals by a gateway or a wrong setting, not of this message, like a redirect: worth another try once mended."""
 
 _TEXTS = {
     "XDSUnknownPatientId": "Le DMP ne connaît pas cette personne.",
@@ -32,7 +32,7 @@ def answer_of(response: Response | NoResponse) -> Success | Failure | RetryLater
     answer = read(response.content_type, response.body)
     if isinstance(answer, Fault):
         return _fault(answer, response)
-    if response.status in _TRY_AGAIN_STATUS or response.status >= 500:
+    if response.status in _TRY_AGAIN_STATUS or response.status >= 500 or 300 <= response.status < 400:
         return later("dmp-unavailable", "Le DMP est indisponible.", f"HTTP {response.status}", response.retry_after_s)
     if not 200 <= response.status < 300:
         return refused("dmp-http", "Le DMP refuse le message.", f"HTTP {response.status}")
