@@ -108,7 +108,7 @@ class Worker:
         except Exception as error:
             # the message of the exception may hold personal data, the frames do not
             where = "".join(traceback.format_tb(error.__traceback__))
-            log.error("connector %s failed with %s\n%s", job.kind, type(error).__name__, where)  # noqa: TRY400
+            log.error("connector %s failed with %s\n%s", job.kind, type(error).__name__, where)
             return RetryLater(issue=_unexpected(type(error).__name__))
 
     def _begin(self, store: Store, job: Job) -> bool:
