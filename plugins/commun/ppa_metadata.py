@@ -109,7 +109,7 @@ def _document(made: Made, pdf: bytes, context: Context, document_id: str, binary
         "category": [{"coding": [kind["class"]]}],
         "subject": made.plan["subject"],
         "date": now,
-        "author": [_author(made, context)],
+        "author": [_author(made)],
         "custodian": _custodian(made),
         "description": made.title,
         "securityLabel": [{"coding": [{"system": _CONFIDENTIALITY, "code": "N", "display": "normal"}]}],
@@ -173,12 +173,13 @@ def _custodian(made: Made) -> dict[str, Any]:
     return reference
 
 
-def _author(made: Made, context: Context) -> dict[str, Any]:
-    """Return who asks for the document, else the author of the plan, else the structure."""
+def _author(made: Made) -> dict[str, Any]:
+    """Return who asks for the document, else the author of the plan, else the structure.
+
+    A number alone is no author: the header of a document sent names people.
+    """
     if made.author is not None:
         return dict(made.author)
-    if context.actor.professional:
-        return {"type": "Practitioner", "identifier": {"system": IDNAT_PS, "value": context.actor.professional}}
     planned = made.plan.get("author")
     return dict(planned) if isinstance(planned, dict) else _custodian(made)
 

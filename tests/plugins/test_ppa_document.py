@@ -173,13 +173,15 @@ def test_document__corridor__gives_the_sector(
     assert context["practiceSetting"]["coding"][0]["code"] == setting
 
 
-def test_document__professional_unknown_here__is_named_by_his_number(make: MakeDocument) -> None:
-    (author,) = make(professional="3750000001/EDU7").writes[0]["author"]
-    assert author["identifier"]["value"] == "3750000001/EDU7"
+def test_document__professional_unknown_here__is_by_the_author_of_the_plan(make: MakeDocument) -> None:
+    author = {"reference": "Practitioner/ide"}
+    document = make(professional="3750000001/EDU7", plan={**PLAN, "author": author}).writes[0]
+    assert document["author"] == [author]
 
 
-def test_document__nobody_named__is_by_the_structure(make: MakeDocument) -> None:
-    document = make(professional=None).writes[0]
+@pytest.mark.parametrize("professional", [None, "3750000001/EDU7"])
+def test_document__nobody_named__is_by_the_structure(make: MakeDocument, professional: str | None) -> None:
+    document = make(professional=professional).writes[0]
     assert document["author"] == [document["custodian"]]
 
 

@@ -90,8 +90,11 @@ class World:
 
     def search(self, type: str, params: Any) -> list[Resource]:
         ((name, value),) = params
-        assert name == "target"
         mine = [r for r in self.stored.values() if r["resourceType"] == type]
+        if name == "identifier":
+            tokens = set(value.split(","))
+            return [r for r in mine if any(f"{i['system']}|{i['value']}" in tokens for i in r["identifier"])]
+        assert name == "target"
         return [r for r in mine if any(e["reference"] == value for _, e in walk(r["target"]))]
 
     def request(self, id: str = "doc", professional: str | None = None, **parameters: Any) -> OperationRequest:

@@ -20,6 +20,10 @@ PERSON = {"reference": "Patient/p"}
 Make = Callable[..., Resource]
 
 
+def idnat(number: str, **more: str) -> dict[str, Any]:
+    return {"identifier": {"system": "urn:oid:1.2.250.1.71.4.2.1", "value": number}, **more}
+
+
 def act(world: Any, host: Any, **parameters: Any) -> Any:
     answer = sign(world.request(**{"signer": DIRECTOR, "capacity": "directeur", **parameters}), host)
     world.store(answer)
@@ -169,22 +173,35 @@ def test_sign__number_that_allows_no_signature__is_com_37(world: Any, host: Any,
 
 
 @pytest.mark.parametrize(
-    "signer",
+    ("signer", "recorded"),
     [
-        {"reference": "Practitioner/ide"},
-        {"reference": "PractitionerRole/role"},
-        {"identifier": {"system": "urn:oid:1.2.250.1.71.4.2.1", "value": "3750000001/DIR1"}, "display": "Mme Lopez"},
-        {"identifier": {"system": "urn:oid:1.2.250.1.71.4.2.1", "value": "810101234564"}},
-        {"identifier": {"system": "https://rpps.esante.gouv.fr", "value": "10101234564"}},
+        ({"reference": "Practitioner/ide"}, {"reference": "Practitioner/ide"}),
+        ({"reference": "PractitionerRole/role"}, {"reference": "PractitionerRole/role"}),
+        (idnat("3750000001/DIR1"), DIRECTOR),
+        (idnat("810101234564"), {"reference": "Practitioner/ide"}),
+        (
+            {"identifier": {"system": "https://rpps.esante.gouv.fr", "value": "10101234564"}},
+            {"reference": "Practitioner/ide"},
+        ),
+        (idnat("3750000001/EDU9", display="M. Roy"), idnat("3750000001/EDU9", display="M. Roy")),
     ],
 )
-def test_sign__professional_in_order__signs(world: Any, host: Any, signer: dict[str, Any]) -> None:
+def test_sign__professional_in_order__signs(
+    world: Any, host: Any, signer: dict[str, Any], recorded: dict[str, Any]
+) -> None:
     _, final = act(world, host, signer=signer).writes
-    assert final["authenticator"] == signer
+    assert final["authenticator"] == recorded
 
 
 @pytest.mark.parametrize(
-    "signer", [{"reference": "Practitioner/absent"}, {"reference": "Binary/doc-b"}, {"display": "Mme X"}, {}]
+    "signer",
+    [
+        {"reference": "Practitioner/absent"},
+        idnat("3750000001/EDU9"),
+        {"reference": "Binary/doc-b"},
+        {"display": "Mme X"},
+        {},
+    ],
 )
 def test_sign__signer_unknown__is_refused(world: Any, host: Any, signer: dict[str, Any]) -> None:
     assert refusal(Unprocessable, world, host, signer=signer) == "sign-signer-unknown"

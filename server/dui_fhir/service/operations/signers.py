@@ -36,7 +36,7 @@ def signer_of(reference: Mapping[str, Any], reader: Reader) -> Signer:
     """
     literal = Reference.parse(str(reference.get("reference", "")))
     if literal is None:
-        return _by_identifier(reference)
+        return _by_identifier(reference, reader)
     resource = reader.read(str(literal))
     if resource is None or literal.type not in _PROFESSIONALS | _PERSONS:
         raise _unknown()
@@ -45,15 +45,31 @@ def signer_of(reference: Mapping[str, Any], reader: Reader) -> Signer:
     return _professional(reference, literal, resource, reader)
 
 
-def _by_identifier(reference: Mapping[str, Any]) -> Signer:
+def _by_identifier(reference: Mapping[str, Any], reader: Reader) -> Signer:
     identifier = reference.get("identifier")
     number = str(identifier.get("value", "")) if isinstance(identifier, dict) else ""
     if not number or not isinstance(identifier, dict) or identifier.get("system") not in (IDNAT_PS, RPPS_SYSTEM):
         raise _unknown()
+    known = _stored(number, reader)
+    if known is not None:
+        found = {"reference": f"Practitioner/{known['id']}"}
+        return _professional(found, Reference(type="Practitioner", id=str(known["id"])), known, reader)
     number = _national(number)
     if not _acceptable(number):
         raise _refused("identifier")
+    if not reference.get("display"):
+        # a signature without a name proves nothing to a reader
+        raise _unknown()
     return Signer(reference=reference, key=number, professional=True, numbers=frozenset({number}))
+
+
+def _stored(number: str, reader: Reader) -> Resource | None:
+    """Return the only Practitioner with this number, in either way of writing an RPPS."""
+    bare = number[1:] if len(number) == 12 and number.startswith("8") else number
+    written = dict.fromkeys((number, _national(number), bare))
+    tokens = [f"{system}|{value}" for system in (IDNAT_PS, RPPS_SYSTEM) for value in written]
+    found = reader.search("Practitioner", [("identifier", ",".join(tokens))])
+    return found[0] if len(found) == 1 else None
 
 
 def _professional(reference: Mapping[str, Any], literal: Reference, resource: Resource, reader: Reader) -> Signer:
@@ -103,7 +119,7 @@ def _unknown() -> Unprocessable:
     return Unprocessable.of(
         "sign-signer-unknown",
         "Le signataire n'est pas connu : donnez une ressource enregistrée (professionnel, personne accompagnée, proche) ou un "
-        "identifiant national de professionnel.",
+        "identifiant national de professionnel avec son nom (display).",
         "signer is neither a stored Practitioner, PractitionerRole, Patient or RelatedPerson, nor an idNat_PS",
         ["Parameters.parameter.where(name='signer')"],
     )
