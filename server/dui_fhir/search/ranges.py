@@ -14,7 +14,9 @@ from dui_fhir.domain.dates import MS_MAX, MS_MIN, interval
 from dui_fhir.domain.query import Comparator
 
 _COMPARATORS = frozenset(get_args(Comparator))
+# 40 digits and 10^250 at most: floats go to 10^308
 _NUMBER = re.compile(r"[+-]?\d{1,40}(?:\.(\d{1,40}))?(?:[eE]([+-]?\d{1,3}))?", re.ASCII)
+_EXPONENT_MAX = 250
 _OFFSET_SPACE = re.compile(r"(T[\d:.]+) (\d\d:\d\d)")
 _RANGES = ("eq", "ne", "ap")
 """Prefixes for which the precision of the value counts; for the others it is taken as infinitely precise."""
@@ -50,7 +52,7 @@ def number(text: str) -> NumberRange:
     if match is None:
         raise ValueError("not a decimal")
     exponent = int(match[2] or 0)
-    if abs(exponent) > 300:
+    if abs(exponent) > _EXPONENT_MAX:
         raise ValueError("exponent out of range")
     value = Fraction(digits)
     if comparator not in _RANGES:

@@ -9,6 +9,7 @@ quantity in any other unit is found under that unit alone.
 import re
 from fractions import Fraction
 from functools import lru_cache
+from math import inf
 from typing import NamedTuple, TypeAlias
 
 SYSTEM = "http://unitsofmeasure.org"
@@ -24,8 +25,12 @@ class Canonical(NamedTuple):
     code: str
 
     def of(self, value: Fraction) -> float:
-        """Return a value in canonical units, rounded once."""
-        return float(value * self.factor + self.offset)
+        """Return a value in canonical units, rounded once; infinite where no float is that large."""
+        exact = value * self.factor + self.offset
+        try:
+            return float(exact)
+        except OverflowError:
+            return inf if exact > 0 else -inf
 
 
 class _Unit(NamedTuple):
