@@ -1,0 +1,119 @@
+"""The application: the only place that wires adapters to ports.
+
+``dui_fhir.app:wsgi`` is what a WSGI server runs; it reads its settings from the environment, at first use.
+"""
+
+import contextlib
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+
+from flask import Flask, Response, request
+from werkzeug.exceptions import HTTPException
+
+from dui_fhir.access.open_door import OpenDoor
+from dui_fhir.definitions import search_parameters
+from dui_fhir.documents.renderer import TypstRenderer
+from dui_fhir.domain.clock import SystemClock
+from dui_fhir.domain.errors import ConfigurationError
+from dui_fhir.plugin_host import PluginHost
+from dui_fhir.ports import Clock, Stores
+from dui_fhir.rest import log
+from dui_fhir.rest.blueprint import Rest
+from dui_fhir.rest.errors import bad_http
+from dui_fhir.search.extract import Extractor
+from dui_fhir.search.options import SearchOptions
+from dui_fhir.service.engine import Engine
+from dui_fhir.service.operations import dmp_submit, sign
+from dui_fhir.settings import Settings, load
+from dui_fhir.store import Writer, open_stores
+
+PAGE_KEY_BYTES = 32
+
+
+def build_engine(
+    settings: Settings, *, writer: Writer = "client", stores: Stores | None = None, clock: Clock | None = None
+) -> Engine:
+    """Load plugins, open stores, and put everything together; ``stores`` and ``clock`` replace those of the settings.
+
+    Raises: ConfigurationError: the server does not start.
+    """
+    host = PluginHost.load(settings)
+    registry = search_parameters().with_extra(host.search_parameters())
+    options = SearchOptions.of(settings, registry=registry)
+    stores = stores or host.choose_store(settings) or open_stores(settings, writer=writer)
+    return Engine(
+        settings=settings,
+        stores=stores,
+        host=host,
+        clock=clock or SystemClock(),
+        renderer=TypstRenderer(),
+        registry=registry,
+        extractor=Extractor(registry, zone=options.zone, full_text=options.full_text),
+        options=options,
+        page_key=_page_key(settings),
+        operations=(*host.operations(), sign.operation(host), dmp_submit.operation(host)),
+    )
+
+
+def create_app(settings: Settings, *, engine: Engine | None = None) -> Flask:
+    """Return the WSGI application. Raises: ConfigurationError."""
+    if settings.auth != "none":
+        raise ConfigurationError.of(
+            "core-auth-oauth-unavailable",
+            "L'authentification « oauth » n'est pas encore disponible ; utilisez --auth none.",
+            "setting auth",
+        )
+    log.configure(settings.log_level)
+    engine = engine or build_engine(settings)
+    if settings.store == "memory":
+        _ensure_tenant(engine.stores, settings.default_tenant)
+    app = Flask("dui_fhir", static_folder=None)
+    app.register_blueprint(Rest(engine, OpenDoor()).blueprint())
+    app.register_error_handler(HTTPException, _http_error)
+    app.extensions["dui_fhir"] = engine
+    return app
+
+
+def _ensure_tenant(stores: Stores, tenant: str) -> None:
+    """A store that starts empty has no command line to make its tenant."""
+    if tenant not in stores.names():
+        stores.create(tenant)
+
+
+def _http_error(error: HTTPException) -> Response:
+    return bad_http(request, error.code or 500, error.name)
+
+
+def _page_key(settings: Settings) -> bytes:
+    """Return the secret of page links: all processes of a server share it, and it outlives them."""
+    if settings.page_key:
+        return str(settings.page_key).encode()
+    if settings.store == "memory":
+        return secrets.token_bytes(PAGE_KEY_BYTES)
+    file = Path(settings.data_dir) / "page.key"
+    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with contextlib.suppress(FileExistsError):
+        _create(file, secrets.token_bytes(PAGE_KEY_BYTES))
+    return file.read_bytes()
+
+
+def _create(file: Path, content: bytes) -> None:
+    """Write a private file whole, or find that another process was first."""
+    draft = file.with_name(f"{file.name}.{os.getpid()}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(content)
+        os.link(draft, file)
+    finally:
+        draft.unlink()
+
+
+def __getattr__(name: str) -> Any:
+    if name == "wsgi":
+        # made when the server's process asks for it, so that importing this module starts nothing
+        globals()["wsgi"] = application = create_app(load())
+        return application
+    raise AttributeError(name)

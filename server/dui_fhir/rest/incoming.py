@@ -1,0 +1,138 @@
+"""From a Flask request to a service request."""
+
+import re
+import zlib
+from collections.abc import Callable, Mapping
+from urllib.parse import parse_qsl
+
+from flask import Request
+
+from dui_fhir.domain.actor import Actor
+from dui_fhir.domain.errors import BadRequest, TooLarge, UnsupportedMedia
+from dui_fhir.rest import negotiation
+from dui_fhir.service.message import Conditions, Params, Prefer, ServiceRequest
+from dui_fhir.settings import Settings
+
+PARAMS_MAX = 1000
+_FORM = "application/x-www-form-urlencoded"
+_RETURN = re.compile(r"\breturn\s*=\s*(minimal|representation|OperationOutcome)\b")
+_HANDLING = re.compile(r"\bhandling\s*=\s*(strict|lenient)\b")
+
+
+def service_request(
+    request: Request, *, tenant: str, path: str, settings: Settings, actor: Callable[[Mapping[str, str]], Actor]
+) -> ServiceRequest:
+    """Translate. Raises: BadRequest, TooLarge, UnsupportedMedia, NotAcceptable, Unauthorized."""
+    params = _decoded(request.query_string, "core-url-encoding")
+    path = path.strip("/")
+    accept = request.headers.get("Accept", "")
+    format = dict(params).get("_format")
+    native = negotiation.wanted(format, accept, native=path.startswith("Binary/")) == "native"
+    body = _body(request, settings.body_bytes_max) if request.method in ("POST", "PUT", "PATCH", "DELETE") else b""
+    media = negotiation.media_type(request.headers.get("Content-Type", ""))
+    if path.endswith("_search") and request.method == "POST":
+        params, body = (*params, *_form(body, media)), b""
+    return ServiceRequest(
+        tenant=tenant,
+        method="GET" if request.method == "HEAD" else request.method,
+        path=path,
+        base_url=base_url(request, settings),
+        params=params,
+        body=body,
+        media=media,
+        accept=accept if native else "",
+        conditions=_conditions(request),
+        prefer=prefer(request.headers.getlist("Prefer")),
+        actor=actor(dict(request.headers.items())),
+    )
+
+
+def base_url(request: Request, settings: Settings) -> str:
+    """Return the FHIR base under which the client speaks, without a slash at its end."""
+    host = settings.public_url.rstrip("/") or f"{request.scheme}://{request.host}"
+    prefix = request.path.split("/fhir", 1)[0]
+    return f"{host}{prefix}/fhir"
+
+
+def prefer(headers: list[str]) -> Prefer:
+    """Read the ``Prefer`` headers; what is not known is ignored (RFC 7240, section 2)."""
+    text = ",".join(headers)
+    answer, handling = _RETURN.search(text), _HANDLING.search(text)
+    found = Prefer()
+    match answer[1] if answer else "":
+        case "minimal" | "representation" | "OperationOutcome" as value:
+            found = Prefer(answer=value)
+    match handling[1] if handling else "":
+        case "strict" | "lenient" as value:
+            found = Prefer(answer=found.answer, handling=value)
+    return found
+
+
+def _conditions(request: Request) -> Conditions:
+    headers = request.headers
+    return Conditions(
+        if_match=headers.get("If-Match"),
+        if_none_match=headers.get("If-None-Match"),
+        if_none_exist=headers.get("If-None-Exist"),
+        if_modified_since=headers.get("If-Modified-Since"),
+    )
+
+
+def _decoded(text: bytes, id: str) -> Params:
+    if not text:
+        return ()
+    try:
+        return tuple(
+            parse_qsl(
+                text.decode("ascii"),
+                keep_blank_values=True,
+                encoding="utf-8",
+                errors="strict",
+                max_num_fields=PARAMS_MAX,
+            )
+        )
+    except (UnicodeDecodeError, ValueError):
+        raise BadRequest.of(
+            id, f"Les paramètres sont mal encodés, ou plus de {PARAMS_MAX}.", "query is not percent-encoded UTF-8"
+        ) from None
+
+
+def _form(body: bytes, media: str) -> Params:
+    if not body:
+        return ()
+    if media != _FORM:
+        raise UnsupportedMedia.of("core-search-media", f"POST _search attend {_FORM}.", "content type not supported")
+    return _decoded(body, "core-form-encoding")
+
+
+def _body(request: Request, limit: int) -> bytes:
+    if (request.content_length or 0) > limit:
+        raise _too_large(limit)
+    chunked = "chunked" in request.headers.get("Transfer-Encoding", "").lower()
+    stream = request.environ["wsgi.input"] if chunked else request.stream
+    body: bytes = stream.read(limit + 1)
+    encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
+    if encoding == "gzip":
+        body = _unzipped(body, limit)
+    elif encoding not in ("identity", ""):
+        raise UnsupportedMedia.of(
+            "core-encoding", "Seul gzip est lu comme Content-Encoding.", "content encoding not supported"
+        )
+    if len(body) > limit:
+        raise _too_large(limit)
+    return body
+
+
+def _unzipped(body: bytes, limit: int) -> bytes:
+    decompressor = zlib.decompressobj(16 + zlib.MAX_WBITS)
+    try:
+        plain = decompressor.decompress(body, limit + 1)
+    except zlib.error:
+        plain = None
+    if plain is None or (len(plain) <= limit and not decompressor.eof):
+        raise BadRequest.of("core-gzip", "Le corps n'est pas un gzip valable.", "gzip stream broken or cut")
+    return plain
+
+
+def _too_large(limit: int) -> TooLarge:
+    return TooLarge.of("core-body-too-large", f"Le corps dépasse {limit} octets.", f"limit {limit} bytes")

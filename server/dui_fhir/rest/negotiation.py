@@ -1,0 +1,55 @@
+"""Formats: which one the client wants, which one it sends. Source: FHIR R4, http.html#mime-type and #parameters."""
+
+from dui_fhir.domain.errors import NotAcceptable
+
+JSON = "application/fhir+json"
+XML = "application/fhir+xml"
+_JSON = frozenset({JSON, "application/json", "text/json", "application/json+fhir", "json"})
+_XML = frozenset({XML, "application/xml", "text/xml", "application/xml+fhir", "xml"})
+_ANY = frozenset({"*/*", "application/*", "text/*"})
+
+
+def media_type(header: str) -> str:
+    """Return the media type of a header, parameters left out, lower case."""
+    return header.partition(";")[0].strip().lower()
+
+
+def wanted(format: str | None, accept: str, *, native: bool) -> str:
+    """Return the format of the answer: ``json``, ``xml``, or ``native`` (a Binary that may leave in its own type).
+
+    ``native``: the request reads a Binary. Raises: NotAcceptable (``core-format-unsupported``).
+    """
+    # the "+" of fhir+json that a client did not encode arrives as a space
+    asked = [media_type(format).replace(" ", "+")] if format is not None else _ranked(accept)
+    for media in asked or ["*/*"]:
+        if media in _JSON or media in _ANY:
+            return "json"
+        if media in _XML:
+            return "xml"
+    if native and format is None:
+        return "native"
+    raise NotAcceptable.of(
+        "core-format-unsupported",
+        "Le serveur répond en application/fhir+json ou application/fhir+xml.",
+        "no common format: JSON or XML",
+    )
+
+
+def _ranked(accept: str) -> list[str]:
+    """Return the media types of an ``Accept`` header, the preferred first (RFC 9110, 12.5.1)."""
+    found = []
+    for part in accept.split(","):
+        media, *parameters = (p.strip().lower() for p in part.split(";"))
+        if media and (quality := _quality(parameters)) > 0:
+            found.append((-quality, media))
+    return [media for _, media in sorted(found, key=lambda pair: pair[0])]
+
+
+def _quality(parameters: list[str]) -> float:
+    for parameter in parameters:
+        if parameter.startswith("q="):
+            try:
+                return float(parameter[2:])
+            except ValueError:
+                return 1.0
+    return 1.0

@@ -1,0 +1,75 @@
+"""From a service response to a Flask response."""
+
+import gzip
+from email.utils import formatdate
+
+from flask import Request, Response
+
+from dui_fhir.definitions.xml import to_xml
+from dui_fhir.domain import json
+from dui_fhir.domain.change import Resource
+from dui_fhir.domain.errors import NotAcceptable
+from dui_fhir.rest import negotiation
+from dui_fhir.service import etag
+from dui_fhir.service.message import ServiceResponse
+
+GZIP_BYTES_MIN = 1400
+"""Below about one packet, compressing only costs."""
+
+
+def http_response(request: Request, response: ServiceResponse, base_url: str) -> Response:
+    """Translate; format, ``Vary`` and compression included."""
+    body, media = _written(request, response)
+    result = Response(status=response.status)
+    headers = result.headers
+    if body:
+        headers["Content-Type"] = f"{media};charset=utf-8" if media.startswith("application/fhir+") else media
+    else:
+        headers.pop("Content-Type", None)
+    if response.version is not None:
+        headers["ETag"] = etag.render(response.version)
+    if response.instant_ms is not None:
+        headers["Last-Modified"] = formatdate(response.instant_ms // 1000, usegmt=True)
+    if response.location is not None:
+        headers["Location"] = f"{base_url}/{response.location}"
+    if response.issues:
+        headers["X-Dui-Issues"] = ",".join(dict.fromkeys(issue.id for issue in response.issues))
+    headers.update(response.headers)
+    _fill(request, result, body)
+    return result
+
+
+def _written(request: Request, response: ServiceResponse) -> tuple[bytes, str]:
+    """Return the bytes of the answer and their media type; an error that nobody can read leaves as JSON."""
+    if response.body is None:
+        return b"", ""
+    if response.media != negotiation.JSON:
+        return text(response.body), response.media
+    pretty = request.args.get("_pretty") == "true"
+    if _wants_xml(request):
+        resource = json.loads(response.body) if isinstance(response.body, bytes) else response.body
+        return to_xml(resource, pretty=pretty), negotiation.XML
+    return text(response.body, pretty=pretty), negotiation.JSON
+
+
+def _wants_xml(request: Request) -> bool:
+    try:
+        wanted = negotiation.wanted(request.args.get("_format"), request.headers.get("Accept", ""), native=True)
+    except NotAcceptable:
+        return False
+    return wanted == "xml"
+
+
+def text(body: Resource | bytes, *, pretty: bool = False) -> bytes:
+    """Return the JSON bytes of a body."""
+    if isinstance(body, bytes):
+        return json.dumps(json.loads(body), pretty=True) if pretty else body
+    return json.dumps(body, pretty=pretty)
+
+
+def _fill(request: Request, response: Response, body: bytes) -> None:
+    response.headers["Vary"] = "Accept, Accept-Encoding, Prefer"
+    if len(body) >= GZIP_BYTES_MIN and "gzip" in request.headers.get("Accept-Encoding", ""):
+        body = gzip.compress(body, compresslevel=3, mtime=0)
+        response.headers["Content-Encoding"] = "gzip"
+    response.set_data(body)

@@ -1,0 +1,59 @@
+"""The answers of writes. Source: FHIR R4, http.html#create, #update and #ops (``Prefer: return=``)."""
+
+from dui_fhir.domain.issues import outcome
+from dui_fhir.domain.version import Version
+from dui_fhir.service.engine import Call
+from dui_fhir.service.message import ServiceResponse
+from dui_fhir.service.write import Stored
+
+
+def written(call: Call, stored: Stored) -> ServiceResponse:
+    """Return 201 or 200 with the resource, nothing, or the remarks, as the client prefers."""
+    done = stored.written
+    body = _preferred(call, stored.body)
+    if call.request.prefer.answer == "OperationOutcome":
+        return _answer(201 if done.created else 200, stored, body=outcome(stored.issues))
+    return _answer(201 if done.created else 200, stored, body=body)
+
+
+def _answer(status: int, stored: Stored, body: object) -> ServiceResponse:
+    done = stored.written
+    assert body is None or isinstance(body, dict | bytes)
+    return ServiceResponse(
+        status=status,
+        body=body,
+        version=done.version,
+        instant_ms=done.instant_ms,
+        location=f"{done.type}/{done.id}/_history/{done.version}",
+        issues=stored.issues,
+    )
+
+
+def existing(call: Call, version: Version) -> ServiceResponse:
+    """Return 200 with what a conditional create found instead of creating."""
+    body = _preferred(call, version.body)
+    return ServiceResponse(
+        status=200,
+        body=outcome(()) if call.request.prefer.answer == "OperationOutcome" else body,
+        version=version.version,
+        instant_ms=version.instant_ms,
+        location=f"{version.type}/{version.id}/_history/{version.version}",
+    )
+
+
+def deleted(call: Call, stored: Stored | None) -> ServiceResponse:
+    """Return 204, or 200 with an OperationOutcome for who prefers one. ``stored`` None: there was nothing to delete."""
+    done = stored.written if stored and stored.written.version else None
+    issues = stored.issues if stored else ()
+    wants_outcome = call.request.prefer.answer == "OperationOutcome"
+    return ServiceResponse(
+        status=200 if wants_outcome else 204,
+        body=outcome(issues) if wants_outcome else None,
+        version=done.version if done else None,
+        instant_ms=done.instant_ms if done else None,
+        issues=issues,
+    )
+
+
+def _preferred(call: Call, body: bytes | None) -> bytes | None:
+    return None if call.request.prefer.answer == "minimal" else body

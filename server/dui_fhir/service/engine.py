@@ -1,0 +1,71 @@
+"""What every interaction needs, wired once by ``app``; and one request in the hands of an interaction."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+from dui_fhir.definitions import SearchRegistry
+from dui_fhir.domain.context import Renderer
+from dui_fhir.domain.operation import Operation
+from dui_fhir.plugin_host import PluginHost
+from dui_fhir.ports import Clock, Store, Stores
+from dui_fhir.search.extract import Extractor
+from dui_fhir.search.options import SearchOptions
+from dui_fhir.service.message import ServiceRequest, ServiceResponse
+from dui_fhir.service.structures import Structures
+from dui_fhir.settings import Settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Engine:
+    """One deployment. ``operations`` are those of the plugins and of the server; ``page_key`` signs the links of pages."""
+
+    settings: Settings
+    stores: Stores
+    host: PluginHost
+    clock: Clock
+    renderer: Renderer
+    registry: SearchRegistry
+    extractor: Extractor
+    options: SearchOptions
+    page_key: bytes
+    operations: tuple[Operation, ...] = ()
+    structures: Structures = field(default_factory=Structures)
+
+
+@dataclass
+class Call:
+    """One request being served. ``names`` are the parts of the path that the route names (``type``, ``id``, ``vid``…).
+
+    ``dispatch`` serves another request of the same client: an entry of a Bundle.
+    """
+
+    engine: Engine
+    request: ServiceRequest
+    dispatch: Callable[[ServiceRequest], ServiceResponse]
+    names: Mapping[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def store(self) -> Store:
+        """The tenant's store. Raises: NotFound (``tenant-unknown``)."""
+        return self.engine.stores.open(self.request.tenant)
+
+    @cached_property
+    def options(self) -> SearchOptions:
+        """How searches of this request are parsed."""
+        return replace(
+            self.engine.options,
+            bases=(self.request.base_url,),
+            lenient=self.request.prefer.handling == "lenient",
+            now_ms=self.engine.clock.now_ms(),
+        )
+
+    @property
+    def type(self) -> str:
+        """The resource type of the path."""
+        return self.names["type"]
+
+    @property
+    def id(self) -> str:
+        """The logical id of the path."""
+        return self.names["id"]

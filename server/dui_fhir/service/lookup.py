@@ -1,0 +1,46 @@
+"""Resources that a write looks at: those of its own transaction first, then the store, each read once."""
+
+from collections.abc import Iterable, Mapping
+
+from dui_fhir.domain.change import Resource
+from dui_fhir.domain.reference import Reference
+from dui_fhir.domain.version import Version
+from dui_fhir.ports import Store
+
+
+class Lookup:
+    """Current resources by ``Type/id``; deleted ones are absent. Reads are kept for the life of the object."""
+
+    def __init__(self, store: Store, siblings: Mapping[str, Resource], gone: Iterable[str] = ()) -> None:
+        self._store = store
+        self.siblings = siblings
+        self._gone = frozenset(gone)
+        self._read: dict[str, Version | None] = {}
+
+    def get(self, reference: str) -> Resource | None:
+        """Return the resource that ``Type/id`` will name once the transaction is done."""
+        if reference in self.siblings:
+            return self.siblings[reference]
+        if not self.exists(reference):
+            return None
+        version = self._read[reference]
+        return version.resource() if version else None
+
+    def exists(self, reference: str) -> bool:
+        """Tell whether something will be there once the transaction is done."""
+        if reference in self.siblings:
+            return True
+        self.prefetch([reference])
+        version = self._read[reference]
+        return reference not in self._gone and version is not None and not version.deleted
+
+    def prefetch(self, references: Iterable[str]) -> None:
+        """Read several at once; what is known already is not read again."""
+        keys: dict[tuple[str, str], str] = {}
+        for text in references:
+            parsed = Reference.parse(text) if text not in self._read and text not in self.siblings else None
+            if parsed is not None:
+                keys[parsed.type, parsed.id] = text
+        if keys:
+            found = self._store.read_many(keys)
+            self._read |= {text: found.get(key) for key, text in keys.items()}

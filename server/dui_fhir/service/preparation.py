@@ -1,0 +1,154 @@
+"""From drafts to a plan: references, owner, structure, rules, additions of plugins, index values."""
+
+from dataclasses import replace
+from functools import cached_property
+
+from dui_fhir.domain.body import Body
+from dui_fhir.domain.change import Change, Resource
+from dui_fhir.domain.context import Context
+from dui_fhir.domain.errors import Unprocessable
+from dui_fhir.domain.ids import new_id
+from dui_fhir.domain.index import IndexValues, ReferenceValue
+from dui_fhir.domain.issues import Issue
+from dui_fhir.domain.plan import Delete, Operation, Plan, Precondition, Put
+from dui_fhir.domain.structure import Structure
+from dui_fhir.plugin_host import Additions
+from dui_fhir.service import dangling, owner, structures
+from dui_fhir.service.contexts import Contexts
+from dui_fhir.service.drafts import Draft, Drafts
+from dui_fhir.service.engine import Call
+from dui_fhir.service.identity import unique_keys
+from dui_fhir.service.lookup import Lookup
+from dui_fhir.service.reader import TrackingReader, read_set
+
+
+class Preparation:
+    """One attempt at a write. :attr:`issues` has one tuple per draft.
+
+    Raises, when made: Unprocessable with all issues of all drafts, where one of them refuses; the failure of a plugin.
+    """
+
+    def __init__(self, call: Call, wanted: Drafts) -> None:
+        self._call, self._wanted = call, wanted
+        siblings = {d.reference: d.resource for d in wanted.drafts if d.resource is not None}
+        self._lookup = Lookup(call.store, siblings, gone=[d.reference for d in wanted.drafts if d.resource is None])
+        self._contexts = Contexts(call, TrackingReader(call.store, call.options))
+        self._found = [_Found(self, draft) for draft in wanted.drafts]
+        self.issues = tuple(found.issues() for found in self._found)
+        if any(issue.blocking for issues in self.issues for issue in issues):
+            raise Unprocessable([issue for issues in self.issues for issue in issues])
+
+    @cached_property
+    def operations(self) -> tuple[Operation, ...]:
+        """One operation per draft, in order."""
+        return tuple(found.operation() for found in self._found)
+
+    def plan(self) -> Plan:
+        """Return the transaction: the drafts in order, then what plugins add."""
+        added = [self._add(group) for group in self._groups()]
+        operations = [operation for some, _, _ in added for operation in some]
+        preconditions: list[Precondition] = [*self._wanted.preconditions]
+        preconditions += [precondition for _, some, _ in added for precondition in some]
+        jobs = [job for _, _, addition in added for job in addition.jobs]
+        return Plan(
+            operations=(*self.operations, *operations),
+            preconditions=tuple(preconditions),
+            jobs=(*self._wanted.jobs, *jobs),
+            # known to the writer: a plan whose answer was lost with the writer is asked again, and applied once
+            request_key=self._call.request.request_key or new_id(),
+        )
+
+    def committed(self) -> None:
+        """Tell plugins what was written."""
+        for context, changes in self._groups():
+            self._call.engine.host.committed(changes, context)
+        if any(d.type == "Organization" for d in self._wanted.drafts):
+            self._call.engine.structures.forget(self._call.request.tenant)
+
+    def _groups(self) -> list[tuple[Context, list[Change]]]:
+        groups: dict[str | None, tuple[Context, list[Change]]] = {}
+        for found in self._found:
+            key = found.structure.finess if found.structure else None
+            groups.setdefault(key, (self._contexts.of(found.structure), []))[1].append(found.change)
+        return list(groups.values())
+
+    def _add(self, group: tuple[Context, list[Change]]) -> tuple[list[Operation], tuple[Precondition, ...], Additions]:
+        context, changes = group
+        references = [draft.reference for draft in self._wanted.drafts]
+        addition = self._call.engine.host.add(changes, context, dict(zip(references, self.issues, strict=True)))
+        operations = [self._added(resource) for resource in addition.resources]
+        return operations, read_set(addition.reads), addition
+
+    def _added(self, resource: Resource) -> Operation:
+        resource = {**resource, "id": resource.get("id") or new_id()}
+        before = self._call.store.read(resource["resourceType"], resource["id"])
+        draft = Draft(type=resource["resourceType"], id=resource["id"], resource=resource, before=before, method="PUT")
+        return _Found(self, draft).operation()
+
+
+class _Found:
+    """What is found out about one draft."""
+
+    def __init__(self, preparation: Preparation, draft: Draft) -> None:
+        self._call, self._draft = preparation._call, draft
+        self._lookup, self._contexts = preparation._lookup, preparation._contexts
+        self.change = draft.change(self._lookup.siblings)
+        resource = self.change.after or self.change.before
+        self._owner: str | None = None
+        self.structure: Structure | None = None
+        self._remarks: tuple[Issue, ...] = ()
+        if resource is not None:
+            self._belongs_to(resource)
+
+    def _belongs_to(self, resource: Resource) -> None:
+        call = self._call
+        self._owner, about_owner = owner.find(resource, self._lookup, call.store)
+        self.structure, about_structure = structures.resolve(
+            resource, call.request.actor, self._contexts.structures, self._lookup
+        )
+        if self.change.after is not None:
+            self._remarks = tuple(_placed(issue, self._draft.path) for issue in (*about_owner, *about_structure))
+
+    def issues(self) -> tuple[Issue, ...]:
+        """Return all remarks and faults: of the request, of references, of rules."""
+        call, change = self._call, self.change
+        context = self._contexts.of(self.structure)
+        references: tuple[Issue, ...] = ()
+        if change.after is not None:
+            references = dangling.dangling(
+                change.after, change.path, self._lookup, call.request.base_url, self._draft.left_base
+            )
+        return (*self._draft.issues, *references, *self._remarks, *call.engine.host.check(change, context))
+
+    def operation(self) -> Operation:
+        """Return the operation of the plan."""
+        draft = self._draft
+        if draft.resource is None:
+            return Delete(type=draft.type, id=draft.id, expect=draft.expect)
+        return Put(
+            type=draft.type,
+            id=draft.id,
+            body=Body.of(draft.resource),
+            index=self._index(draft.resource),
+            method=draft.method,
+            expect=draft.expect,
+            unique=unique_keys(draft.resource),
+        )
+
+    def _index(self, resource: Resource) -> IndexValues:
+        index = self._call.engine.extractor.extract(resource, bases=(self._call.request.base_url,))
+        ours: list[ReferenceValue] = [*owner.links(resource)]
+        if self._owner:
+            ours.append(ReferenceValue("_dui_patient", "Patient", self._owner.removeprefix("Patient/")))
+        if self.structure:
+            ours.append(structures.index_value(self.structure))
+        return replace(index, references=(*index.references, *dict.fromkeys(ours)))
+
+
+def _placed(issue: Issue, path: str) -> Issue:
+    return replace(issue, expression=(path,)) if path else issue
+
+
+def stored_body(operation: Operation, version: int, instant_ms: int) -> bytes | None:
+    """Return what a read now returns; None after a delete."""
+    return operation.body.join(version, instant_ms) if isinstance(operation, Put) else None

@@ -1,0 +1,162 @@
+"""search of a type, of all types, of a compartment. Source: FHIR R4, http.html#search and search.html."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import Any
+from urllib.parse import urlencode
+
+from dui_fhir.domain.issues import outcome
+from dui_fhir.domain.version import Version
+from dui_fhir.ports import SearchPage
+from dui_fhir.search import paging
+from dui_fhir.search.includes import Include, reverse_query
+from dui_fhir.search.parse import ParsedSearch, compartment_node, parse
+from dui_fhir.service import bundles, content, projection
+from dui_fhir.service.contexts import Contexts
+from dui_fhir.service.engine import Call
+from dui_fhir.service.message import Params, ServiceResponse
+from dui_fhir.service.reader import TrackingReader
+
+ITERATIONS_MAX = 5
+"""Rounds of ``:iterate``."""
+
+
+def search(call: Call) -> ServiceResponse:
+    """Return one page of matches, with what they include; stored bytes are not parsed unless a part is asked for.
+
+    Raises: BadRequest (``search-…``), NotFound (unknown type, no such compartment), Unavailable (``store-too-costly``).
+    """
+    wanted = _limited(call, _parsed(call))
+    page = _page(call, wanted)
+    included = _included(call, wanted, page.matches)
+    part = projection.Wanted(summary=wanted.summary, elements=wanted.elements)
+    entries = [_entry(call, v, "match", part) for v in page.matches]
+    entries += [_entry(call, v, "include", part) for v in included.values()]
+    if wanted.issues:
+        entries.append(bundles.entry({"search": {"mode": "outcome"}}, outcome(wanted.issues)))
+    body = bundles.bundle(
+        "searchset",
+        entries,
+        links=_links(call, wanted, page),
+        total=_total(call, wanted, page),
+        now_ms=call.engine.clock.now_ms(),
+    )
+    return ServiceResponse(status=200, body=body, issues=wanted.issues)
+
+
+def _parsed(call: Call) -> ParsedSearch:
+    type = _type(call)
+    token = next((value for name, value in call.request.params if name == paging.PARAM), None)
+    if token is None:
+        return parse(type, call.request.params, call.options)
+    continuation = paging.decode(call.engine.page_key, token, _place(call))
+    kept = replace(call.options, lenient=False)
+    return parse(continuation.type, continuation.params, kept).at(continuation.cursor)
+
+
+def _type(call: Call) -> str | None:
+    """Return the type searched: the last one of the path, None for all (``*`` in a compartment)."""
+    member = call.names.get("member")
+    if "type" in call.names:
+        content.known_type(call.type)
+    if member is not None:
+        return None if member == "*" else content.known_type(member)
+    return call.names.get("type")
+
+
+def _place(call: Call) -> str:
+    """Return where a page token is valid: the tenant and the path."""
+    return f"{call.request.tenant} {call.request.path.removesuffix('/_search').removesuffix('_search')}"
+
+
+def _limited(call: Call, wanted: ParsedSearch) -> ParsedSearch:
+    """Narrow to the compartment of the path, and to what plugins let the actor see."""
+    if "member" in call.names:
+        wanted = wanted.within(compartment_node(call.type, call.id, wanted.type))
+    contexts = Contexts(call, TrackingReader(call.store, call.options))
+    structure = next((s for s in contexts.structures if s.finess == call.request.actor.structure), None)
+    for node in call.engine.host.limit_search(wanted.type or "*", contexts.of(structure)):
+        wanted = wanted.within(node)
+    return wanted
+
+
+def _page(call: Call, wanted: ParsedSearch) -> SearchPage:
+    if wanted.count_only:
+        return SearchPage(matches=(), total=call.store.count(wanted.query))
+    return call.store.search(wanted.query)
+
+
+def _total(call: Call, wanted: ParsedSearch, page: SearchPage) -> int | None:
+    """Return the total where it was asked for, or where it costs nothing: all matches are on this page."""
+    if page.total is not None or wanted.total == "none":
+        return page.total
+    return len(page.matches) if wanted.query.after is None and page.next is None else None
+
+
+def _links(call: Call, wanted: ParsedSearch, page: SearchPage) -> dict[str, str]:
+    path = call.request.path.removesuffix("_search").rstrip("/")
+    base = f"{call.request.base_url}/{path}" if path else call.request.base_url
+    links = {"self": f"{base}?{urlencode(wanted.self_params)}" if wanted.self_params else base}
+    if page.next is not None:
+        token = paging.encode(call.engine.page_key, wanted, page.next, _place(call))
+        formats: Params = tuple((n, v) for n, v in wanted.self_params if n in ("_format", "_pretty"))
+        links["next"] = f"{base}?{urlencode([*formats, (paging.PARAM, token)])}"
+    return links
+
+
+def _entry(call: Call, version: Version, mode: str, part: projection.Wanted) -> bytes:
+    fields: dict[str, Any] = {
+        "fullUrl": f"{call.request.base_url}/{version.type}/{version.id}",
+        "search": {"mode": mode},
+    }
+    return bundles.entry(fields, projection.of_version(version, part))
+
+
+# _include and _revinclude
+
+_Key = tuple[str, str]
+
+
+def _included(call: Call, wanted: ParsedSearch, matches: Iterable[Version]) -> dict[_Key, Version]:
+    """Return what the page includes, at most ``search_includes_max``, none of the matches again."""
+    if not (wanted.includes or wanted.revincludes):
+        return {}
+    seen: dict[_Key, Version] = {(v.type, v.id): v for v in matches}
+    included: dict[_Key, Version] = {}
+    fresh = dict(seen)
+    for round in range(ITERATIONS_MAX):
+        found = {k: v for k, v in _one_round(call, wanted, fresh, first=round == 0) if k not in seen}
+        room = call.engine.settings.search_includes_max - len(included)
+        fresh = dict(list(found.items())[:room])
+        included |= fresh
+        seen |= fresh
+        if not fresh:
+            break
+    return included
+
+
+def _one_round(
+    call: Call, wanted: ParsedSearch, sources: dict[_Key, Version], *, first: bool
+) -> Iterator[tuple[_Key, Version]]:
+    for include in wanted.includes:
+        if first or include.iterate:
+            yield from _forward(call, include, sources)
+    for include in wanted.revincludes:
+        if first or include.iterate:
+            yield from _reverse(call, include, sources)
+
+
+def _forward(call: Call, include: Include, sources: dict[_Key, Version]) -> Iterator[tuple[_Key, Version]]:
+    chosen = [key for key in sources if include.source in (None, key[0])]
+    targets = call.store.targets(chosen, include.param, (include.target,) if include.target else ()) if chosen else ()
+    for key, version in call.store.read_many(targets[: call.engine.settings.search_includes_max]).items():
+        if not version.deleted:
+            yield key, version
+
+
+def _reverse(call: Call, include: Include, sources: dict[_Key, Version]) -> Iterator[tuple[_Key, Version]]:
+    if not sources:
+        return
+    query = reverse_query(include, sources, call.engine.registry, call.engine.settings.search_includes_max)
+    for version in call.store.search(query).matches:
+        yield (version.type, version.id), version
