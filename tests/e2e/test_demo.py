@@ -25,7 +25,7 @@ def test_demo__once__tells_every_step_and_leaves_the_artefacts(tmp_path: Path, c
     sent = [p.parent for p in (tmp_path / "demo").rglob("cda.xml")]
     assert len(sent) == 2, "two documents left, the first and its replacement"
     for folder in sent:
-        assert {"metadata.xml", "request.mime", "response.xml"} <= {p.name for p in folder.iterdir()}
+        assert {"metadata.xml", "request.mtom", "response"} <= {p.name for p in folder.iterdir()}
 
 
 @pytest.mark.slow

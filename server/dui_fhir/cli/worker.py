@@ -36,5 +36,7 @@ def command(config: Path | None, once: bool, **flags: Any) -> None:
 
 
 def _stop_with_parent(stop: threading.Event) -> None:
-    sys.stdin.buffer.read()  # returns when the parent closes the pipe by dying
-    stop.set()
+    # the bare descriptor: a thread inside a buffered read would hold its lock when the interpreter ends
+    while os.read(0, 1):
+        pass
+    stop.set()  # the pipe is closed: the parent is dead

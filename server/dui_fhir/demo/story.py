@@ -133,7 +133,7 @@ class Story:
         done = self._wait_for(task)
         self._save(f"{name}-tache.json", done)
         held = self._held()
-        _demand(any(d["status"].endswith("Approved") for d in held), "le DMP simulé ne détient aucun document")
+        _demand(any(d["statut"] == "Approved" for d in held), "le DMP simulé ne détient aucun document")
         self.tell(f"   envoyé et acquitté par le DMP (simulé) : Task/{done['id']} → dmp/")
 
     def submit_again(self, document: Resource) -> None:
@@ -157,7 +157,7 @@ class Story:
         """(g) The second document replaces the first, here and at the DMP."""
         old = self._call("GET", f"DocumentReference/{first['id']}")
         _demand(old["status"] == "superseded", f"la première version devait être remplacée, elle est {old['status']}")
-        states = sorted(d["status"].rsplit(":", 1)[-1] for d in self._held())
+        states = sorted(d["statut"] for d in self._held() if not d["signature"])
         _demand(states == ["Approved", "Deprecated"], f"états au DMP : {states}")
         self.tell(
             f"   la seconde version remplace la première au DMP : DocumentReference/{second['id']} (états {', '.join(states)})"
