@@ -26,9 +26,10 @@ def check(settings: Settings) -> list[str]:
     connectors_of(settings)
     lines = [f"Couloirs : {', '.join(p.id for p in host.plugins)} ({len(host.rules())} règles)."]
     if settings.store == "sqlite":
-        from dui_fhir.store.sqlite.driver import check_version
+        from dui_fhir.store.sqlite import driver
 
-        lines.append(f"SQLite {check_version()}.")
+        driver.check_version()
+        lines.append(f"SQLite {driver.sqlite.sqlite_version}.")
     lines.append(f"Données : {Path(settings.data_dir).resolve()}.")
     lines.append(f"DMP : {settings.dmp_url or 'aucune adresse, les envois attendent'}.")
     return lines
