@@ -682,3 +682,15 @@ def test_page__while_others_write__neither_repeats_nor_loses(store, make):
 def test_search__bodies__are_those_of_read(tokens):
     for version in tokens.search(Query(types=("Patient",))).matches:
         assert version == tokens.read("Patient", version.id)
+
+
+def test_any_of__a_composite_among_others__keeps_its_meaning(store, make):
+    make.fill(
+        store,
+        {
+            "Observation/a": IndexValues(tokens=(TokenValue("c$0", None, "x", 1), TokenValue("c$1", None, "y", 2))),
+            "Observation/b": IndexValues(tokens=(TokenValue("c$0", None, "x", 1), TokenValue("c$1", None, "y", 1))),
+        },
+    )
+    composite = SameGroup((TokenIs("c$0", None, "x"), TokenIs("c$1", None, "y")))
+    assert ids(store, AnyOf((composite, TokenIs("c$0", None, "never"))), "Observation") == ["b"]

@@ -220,7 +220,7 @@ class Scope:
                 continue
             source = self.source(node)
             if source is not None:
-                found.append((source, frozenset() if isinstance(node, SameGroup) else source.satisfies and mine))
+                found.append((source, source.satisfies and mine))
             if isinstance(node, DateIs | NumberIs):
                 ranges.setdefault(node.param, []).append(position)
         found += self._merged(conjuncts, ranges)
@@ -257,7 +257,8 @@ class Scope:
                 head = f"SELECT q.id, q.rid FROM words w CROSS JOIN resource q ON q.rid = w.rowid AND q.t = {self.t} WHERE "
                 return _source(_text(node, head, ""))
             case SameGroup(nodes):
-                return next((found for child in nodes if (found := self.source(child)) is not None), None)
+                component = next((found for child in nodes if (found := self.source(child)) is not None), None)
+                return None if component is None else Source(query=component.query)
             case TokenIs() | StringIs() | DateIs() | NumberIs() | QuantityIs() | ReferenceIs() | UriIs():
                 return self._source_value(node)
         return None
