@@ -29,7 +29,7 @@ def check(settings: Settings) -> list[str]:
         from dui_fhir.store.sqlite import driver
 
         driver.check_version()
-        lines.append(f"SQLite {driver.sqlite.sqlite_version}.")
+        lines.append(f"SQLite : {'.'.join(map(str, driver.OLDEST))} au moins, présent.")
     lines.append(f"Données : {Path(settings.data_dir).resolve()}.")
     lines.append(f"DMP : {settings.dmp_url or 'aucune adresse, les envois attendent'}.")
     return lines

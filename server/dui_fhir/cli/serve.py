@@ -16,6 +16,10 @@ from dui_fhir.domain.errors import ConfigurationError
 from dui_fhir.settings import Settings
 
 
+STOP_S = 5
+"""Seconds that requests under way have to end when the server stops."""
+
+
 @click.command()
 @click.option("--host", help="Adresse d'écoute [défaut : 127.0.0.1]")
 @click.option("--port", type=int, help="Port d'écoute [défaut : 8080]")
@@ -109,6 +113,7 @@ def _listen(settings: Settings) -> None:
         http=HTTPModes.http1,
         respawn_failed_workers=True,
         respawn_interval=0.5,
+        workers_kill_timeout=STOP_S,  # an idle keep-alive connection would else hold the stop for ever
         log_enabled=False,
         websockets=False,
     ).serve()
