@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any
 
 from dui_fhir.domain.change import Resource
+from dui_fhir.domain.context import Context
 from dui_fhir.domain.errors import MethodNotAllowed, NotFound
 from dui_fhir.domain.ids import new_id
 from dui_fhir.domain.issues import outcome
@@ -91,13 +93,21 @@ def _request(call: Call, inputs: dict[str, Any], reader: TrackingReader) -> Oper
         structure, _ = structures.resolve(target, call.request.actor, contexts.structures, Lookup(call.store, {}))
     else:
         structure = next((s for s in contexts.structures if s.finess == call.request.actor.structure), None)
+    context = contexts.of(structure)
     return OperationRequest(
-        context=contexts.of(structure),
+        context=context,
+        templates=_templates(call, context),
         renderer=call.engine.renderer,
         parameters=inputs,
         type=call.names.get("type"),
         target=target,
     )
+
+
+def _templates(call: Call, context: Context) -> dict[str, Path]:
+    """Return the templates of the document types in force; where two corridors have one, the first of the settings wins."""
+    found = reversed(call.engine.host.documents(context.corridors))
+    return {document.id: document.template for document in found if document.template}
 
 
 def _target(call: Call, reader: TrackingReader) -> Resource:

@@ -20,6 +20,7 @@ from dui_fhir.service.engine import Call
 from dui_fhir.service.identity import unique_keys
 from dui_fhir.service.lookup import Lookup
 from dui_fhir.service.reader import TrackingReader, read_set
+from dui_fhir.service.validity import structural
 
 
 class Preparation:
@@ -112,6 +113,8 @@ class _Found:
     def issues(self) -> tuple[Issue, ...]:
         """Return all remarks and faults: of the request, of references, of rules."""
         call, change = self._call, self.change
+        if change.after is not None and (malformed := structural(change.after, change.path)):
+            return (*self._draft.issues, *malformed)
         context = self._contexts.of(self.structure)
         references: tuple[Issue, ...] = ()
         if change.after is not None:
