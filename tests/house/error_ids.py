@@ -10,7 +10,7 @@ STATUS = {
     "BadRequest": "400", "Unauthorized": "401", "Forbidden": "403", "NotFound": "404", "MethodNotAllowed": "405",
     "NotAcceptable": "406", "Conflict": "409", "Gone": "410", "PreconditionFailed": "412", "TooLarge": "413",
     "UnsupportedMedia": "415", "Unprocessable": "422", "PreconditionRequired": "428", "Unavailable": "503",
-    "ConfigurationError": "démarrage", "Issue": "remarque",
+    "ConfigurationError": "démarrage", "Issue": "remarque", "PluginFailed": "500",
 }  # fmt: skip
 PREFIXES = (
     "core-",
@@ -40,7 +40,7 @@ class Raised:
 def raised() -> list[Raised]:
     """Return every place of the server's source that names a stable id, in file order."""
     found: list[Raised] = []
-    for file in sorted((ROOT / "server").rglob("*.py")):
+    for file in sorted([*(ROOT / "server").rglob("*.py"), *(ROOT / "plugins").rglob("*.py")]):
         tree = ast.parse(file.read_text(encoding="utf-8"))
         found += [r for node in ast.walk(tree) if isinstance(node, ast.Call) for r in _of(node, file)]
     return found

@@ -42,11 +42,11 @@ class Story:
     def play(self, bundle: Resource, origin: str) -> None:
         """Play every step. Raises: StoryError, httpx.HTTPError."""
         self.post_bundle(bundle, origin)
-        document = self.make_document("ppa-1")
+        document = self.make_document("ppa-1", "b.")
         self.refused_without_ins(document)
         self.qualify_identity()
         document = self.make_document("ppa-2-identite-qualifiee")
-        document = self.sign(document)
+        document = self.sign(document, "e.")
         self.submit(document, "envoi-1")
         self.submit_again(document)
         self.change_plan()
@@ -72,7 +72,7 @@ class Story:
         self.tell(f"a. {origin} : {len(entries)} ressources acceptées, telles quelles (Patient/{self.ids['Patient']})")
         self.tell(f"   remarques : {', '.join(warnings) or 'aucune'}")
 
-    def make_document(self, name: str) -> Resource:
+    def make_document(self, name: str, step: str = "  ") -> Resource:
         """(b) The plan becomes a document for people."""
         reference: Resource = self._call(
             "POST", f"CarePlan/{self.ids['CarePlan']}/$ppa-document", {"resourceType": "Parameters"}, name
@@ -81,7 +81,7 @@ class Story:
         (self.folder / f"{name}.pdf").write_bytes(pdf)
         _demand(pdf.startswith(b"%PDF-1."), "le document n'est pas un PDF")
         self.tell(
-            f"b. Projet personnalisé mis en page : DocumentReference/{reference['id']}, {len(pdf) // 1024} ko → {name}.pdf"
+            f"{step} Projet personnalisé mis en page : DocumentReference/{reference['id']}, {len(pdf) // 1024} ko → {name}.pdf"
         )
         return reference
 
@@ -115,7 +115,7 @@ class Story:
             f"d. Identité de test qualifiée (pièce et INSi : simulé) : Patient/{stored['id']} version {stored['meta']['versionId']}"
         )
 
-    def sign(self, document: Resource) -> Resource:
+    def sign(self, document: Resource, step: str = "  ") -> Resource:
         """(e) The director signs; the document is final."""
         self._call(
             "POST", f"DocumentReference/{document['id']}/$sign", self._signature(), f"signature-{document['id']}"
@@ -123,7 +123,7 @@ class Story:
         signed: Resource = self._call("GET", f"DocumentReference/{document['id']}")
         _demand(signed.get("docStatus") == "final", "le document signé n'est pas final")
         self.tell(
-            f"e. Document signé par la directrice : DocumentReference/{signed['id']} version {signed['meta']['versionId']}"
+            f"{step} Document signé par la directrice : DocumentReference/{signed['id']} version {signed['meta']['versionId']}"
         )
         return signed
 
