@@ -178,7 +178,7 @@ class _Maker:
             description={"text": text},
             subject=self.subject,
             startDate="2026-09-15",
-            target=[{"detailString": "Constaté par l’équipe et par la personne", "dueDate": "2027-03-15"}],
+            target=[{"measure": _unknown(), "detailString": "Constaté par l’équipe et elle", "dueDate": "2027-03-15"}],
             expressedBy={"reference": "Practitioner/referente"},
             addresses=[{"reference": f"ServiceRequest/{need}"}],
             note=[{"extension": [_discriminator("titreObjectif")], "text": title}],
@@ -258,6 +258,13 @@ class _Maker:
             description=text,
             input=[titled],
         )
+
+
+def _unknown() -> dict[str, Any]:
+    """gol-1 asks for a measure beside a detail; the guide's objectives have none."""
+    return {
+        "extension": [{"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "unsupported"}]
+    }
 
 
 def _concept(system: str, code: str) -> dict[str, Any]:

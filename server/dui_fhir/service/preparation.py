@@ -113,7 +113,8 @@ class _Found:
     def issues(self) -> tuple[Issue, ...]:
         """Return all remarks and faults: of the request, of references, of rules."""
         call, change = self._call, self.change
-        if change.after is not None and (malformed := structural(change.after, change.path)):
+        malformed = structural(change.after, change.path) if change.after is not None else ()
+        if malformed:  # rules may trust the shape of what they read
             return (*self._draft.issues, *malformed)
         context = self._contexts.of(self.structure)
         references: tuple[Issue, ...] = ()

@@ -10,4 +10,4 @@ def structural(resource: Resource, path: str = "") -> tuple[Issue, ...]:
     """Return the faults of structure of a resource; ``path`` is its place in a Bundle. Source: FHIR R4, validation.html."""
     report = Report()
     check_resource(resource, report, path or str(resource.get("resourceType", "Resource")))
-    return tuple(report.issues)
+    return tuple(issue for issue in report.issues if issue.blocking)
