@@ -1,8 +1,12 @@
 """Faults of structure: stable ids, French texts, and the path of an element, built only when a fault is found."""
 
-from typing import TypeAlias
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from dui_fhir.domain.issues import Issue, Severity
+
+if TYPE_CHECKING:
+    from dui_fhir.validation.bindings import Terminology
 
 Path: TypeAlias = tuple["Path", str | int] | str
 """The place of an element: the parent's place and a key or an index; a text for the root. Cheap to make at each node."""
@@ -17,14 +21,29 @@ def render(path: Path) -> str:
     return path + "".join(reversed(parts))
 
 
+STEPS_MAX = 5_000_000
+
+
 class Report:
-    """Collects the faults of one validation; ``limit`` bounds what a hostile body can make."""
+    """Collects the faults of one validation; ``limit`` bounds what a hostile body can make.
 
-    __slots__ = ("_limit", "issues")
+    It also carries what the checks need to know of where they are: the resource of the element (``resource``), the one
+    that contains it (``root``), the terminology service, and how to follow a reference. ``steps`` is what is left of the
+    budget of the invariants of the whole validation.
+    """
 
-    def __init__(self, limit: int = 500) -> None:
+    __slots__ = ("_limit", "conforms", "issues", "member", "resolve", "resource", "root", "steps", "terminology")
+
+    def __init__(self, limit: int = 500, *, terminology: "Terminology | None" = None) -> None:
         self.issues: list[Issue] = []
         self._limit = limit
+        self.terminology = terminology
+        self.resource: Any = None
+        self.root: Any = None
+        self.resolve: Callable[[str], Any] | None = None
+        self.conforms: Callable[[Any, str], bool | None] | None = None
+        self.member: Callable[[Any, str], bool | None] | None = None
+        self.steps = STEPS_MAX
 
     def add(self, id: str, code: str, text: str, diagnostics: str, path: Path, severity: Severity = "error") -> None:
         """Add one fault; beyond the limit nothing more is kept, and the last place says so."""

@@ -10,10 +10,12 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any, TypeAlias
 
-from dui_fhir.definitions.elements import Element, element_table, kind, resource_types
+from dui_fhir.definitions.elements import Constraint, Element, element_table, kind, resource_types
 from dui_fhir.domain.change import Resource
 from dui_fhir.domain.reference import Reference
+from dui_fhir.validation.bindings import binding
 from dui_fhir.validation.faults import Path, Report
+from dui_fhir.validation.invariants import ELSEWHERE, rule
 from dui_fhir.validation.narrative import narrative_fault
 from dui_fhir.validation.primitives import json_kind, value_check
 
@@ -40,9 +42,18 @@ def _resource(value: Any, path: Path, report: Report) -> None:
             path,
         )
         return
+    outer = report.resource, report.root
+    report.resource = value
+    if not _is_contained(path):
+        report.root = value
     type_check(type)(value, path, report)
     if "contained" in value:
         _contained(value, path, report)
+    report.resource, report.root = outer
+
+
+def _is_contained(path: Path) -> bool:
+    return not isinstance(path, str) and not isinstance(path[0], str) and path[0][1] == "contained"
 
 
 def _contained(resource: Resource, path: Path, report: Report) -> None:
@@ -67,6 +78,7 @@ def type_check(type: str) -> Check:
     if type in ("Resource", "DomainResource"):
         return _resource
     compiled: list[tuple[dict[str, Handler], tuple[_Presence, ...]]] = []
+    is_resource = type in resource_types()
 
     def check(value: Any, path: Path, report: Report) -> None:
         if value.__class__ is not dict:
@@ -83,7 +95,7 @@ def type_check(type: str) -> Check:
         for key, item in value.items():
             handler = handlers.get(key)
             if handler is None:
-                if key != "resourceType" or type not in resource_types():
+                if key != "resourceType" or not is_resource:
                     report.unknown(key, type, path)
             else:
                 handler(item, value, path, report)
@@ -107,7 +119,17 @@ def _compile(type: str) -> tuple[dict[str, Handler], tuple[_Presence, ...]]:
             presences.append(_presence(element))
     if type == "Extension":
         presences.append(_extension_has_value_or_children)
+    if type == "Reference":
+        presences.append(_fragment_is_contained)
+    if "contained" in handlers:
+        presences += [_contained_is_referenced, _has_narrative]
+    presences += [_invariant(c, type) for c in table.elements[type].constraints if c.key not in ELSEWHERE]
     return handlers, tuple(presences)
+
+
+def _invariant(constraint: Constraint, type: str) -> _Presence:
+    check = rule(constraint.key, constraint.expression, constraint.severity)
+    return lambda value, path, report: check(value, type, None, path, report)
 
 
 def _keys(element: Element) -> dict[str, str]:
@@ -126,13 +148,35 @@ def _handlers(key: str, type: str, element: Element) -> dict[str, Handler]:
     if type == "xhtml":
         return {key: _narrative(key)}
     if kind(type) == "primitive-type":
-        one = _primitive(key, type, element)
+        one = _with_own_rules(_primitive(key, type, element), type, element)
         companion = _companion(key, repeats)
         return {key: _listed_primitive(key, one) if repeats else _single(key, one), f"_{key}": companion}
     one = type_check(type)
+    if "." not in type:
+        one = _with_own_rules(one, type, element)
     if type == "Reference":
         one = _reference(one, frozenset(t for r in element.types for t in r.targets))
     return {key: _listed(key, one, element.max) if repeats else _single(key, one)}
+
+
+def _with_own_rules(check: Check, type: str, element: Element) -> Check:
+    """Add the binding and the invariants that an element has beside those of its type."""
+    rules = [rule(c.key, c.expression, c.severity) for c in element.constraints if c.key not in ELSEWHERE]
+    bound = binding(type, element.value_set, element.binding_strength or "") if element.value_set else None
+    if not rules and bound is None:
+        return check
+
+    def checked(value: Any, path: Path, report: Report) -> None:
+        before = len(report.issues)
+        check(value, path, report)
+        if len(report.issues) > before:
+            return
+        if bound is not None:
+            bound(value, path, report)
+        for own in rules:
+            own(value, type, None, path, report)
+
+    return checked
 
 
 def _single(key: str, check: Check) -> Handler:
@@ -255,6 +299,52 @@ def _extension_has_value_or_children(value: dict[str, Any], path: Path, report: 
             "ext-1: must have either extensions or value[x], not both",
             path,
         )
+
+
+def _fragment_is_contained(value: dict[str, Any], path: Path, report: Report) -> None:
+    """ref-1: ``#id`` names a contained resource, ``#`` the container itself."""
+    text = value.get("reference")
+    if not isinstance(text, str) or not text.startswith("#") or text == "#" or report.root is None:
+        return
+    contained = report.root.get("contained")
+    if not any(isinstance(c, dict) and c.get("id") == text[1:] for c in contained or ()):
+        report.add(
+            "validation-ref-1", "invariant", "Cette référence ne désigne aucune ressource incluse.", "ref-1", path
+        )
+
+
+def _contained_is_referenced(value: dict[str, Any], path: Path, report: Report) -> None:
+    """dom-3: each contained resource is referred to from its container, or refers to it."""
+    contained = value.get("contained")
+    if not isinstance(contained, list) or _is_contained(path):
+        return
+    named = fragments(value)
+    for index, inner in enumerate(contained):
+        if not isinstance(inner, dict) or f"#{inner.get('id')}" in named or "#" in fragments(inner):
+            continue
+        place: Path = ((path, "contained"), index)
+        report.add("validation-dom-3", "invariant", "Cette ressource incluse n'est citée nulle part.", "dom-3", place)
+
+
+def fragments(value: Any) -> set[str]:
+    """Return the texts that start with ``#`` anywhere under a value."""
+    found: set[str] = set()
+    left = [value]
+    while left:
+        item = left.pop()
+        if item.__class__ is dict:
+            left += item.values()
+        elif item.__class__ is list:
+            left += item
+        elif item.__class__ is str and item[:1] == "#":
+            found.add(item)
+    return found
+
+
+def _has_narrative(value: dict[str, Any], path: Path, report: Report) -> None:
+    """dom-6, a best practice."""
+    if "text" not in value:
+        report.add("validation-dom-6", "invariant", "La ressource n'a pas de texte.", "dom-6", path, "warning")
 
 
 def _reference(check: Check, targets: frozenset[str]) -> Check:

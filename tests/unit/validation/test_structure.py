@@ -20,7 +20,7 @@ EXAMPLES = sorted(SHARED.rglob("examples/*.json"))
 def faults(resource: Any) -> list[tuple[str, str]]:
     report = Report()
     check_resource(resource, report)
-    return [(i.id.removeprefix("validation-"), i.expression[0]) for i in report.issues]
+    return [(i.id.removeprefix("validation-"), i.expression[0]) for i in report.issues if i.blocking]
 
 
 LEAF = {"url": "y", "valueCode": "c"}
@@ -45,6 +45,10 @@ def _narrative(inner: str) -> dict[str, str]:
     return {"status": "generated", "div": f'<div xmlns="http://www.w3.org/1999/xhtml">{inner}</div>'}
 
 
+def _link(reference: str) -> dict[str, Any]:
+    return {"other": {"reference": reference}, "type": "seealso"}
+
+
 def _with(**changes: Any) -> dict[str, Any]:
     return {**copy.deepcopy(PATIENT), **changes}
 
@@ -54,8 +58,8 @@ def test_check__sound_patient__has_no_fault() -> None:
 
 
 @pytest.mark.parametrize("type", sorted(resource_types()))
-def test_check__type_alone__reports_only_its_mandatory_elements(type: str) -> None:
-    assert {id for id, _ in faults({"resourceType": type})} <= {"missing"}
+def test_check__type_alone__reports_only_what_is_mandatory(type: str) -> None:
+    assert {id for id, _ in faults({"resourceType": type})} <= {"missing", "invariant", "org-1"}
 
 
 @pytest.mark.parametrize(
@@ -86,13 +90,16 @@ def test_check__type_alone__reports_only_its_mandatory_elements(type: str) -> No
         ({"generalPractitioner": [{"reference": "Patient/1"}]}, ("reference-target", "Patient.generalPractitioner[0]")),
         ({"contact": [{"name": {"family": 3}}]}, ("type", "Patient.contact[0].name.family")),
         ({"link": [{"type": "seealso"}]}, ("missing", "Patient.link[0]")),
-        ({"contained": [{"resourceType": "Patinet"}]}, ("resource-type", "Patient.contained[0]")),
-        ({"contained": [_with(contained=[PATIENT])]}, ("dom-2", "Patient.contained[0]")),
-        ({"contained": [_with(meta={"versionId": "1"})]}, ("dom-4", "Patient.contained[0]")),
+        ({"contained": [{"resourceType": "Patinet", "id": "c"}], "link": [_link("#c")]}, ("resource-type", "Patient.contained[0]")),
+        (
+            {"contained": [_with(contained=[_with(id="d")])], "link": [_link("#p")]},
+            ("dom-2", "Patient.contained[0]"),
+        ),
+        ({"contained": [_with(meta={"versionId": "1"})], "link": [_link("#p")]}, ("dom-4", "Patient.contained[0]")),
         ({"text": _narrative("<script>x</script>")}, ("narrative", "Patient.text.div")),
         ({"text": _narrative('<a href="javascript:x">x</a>')}, ("narrative", "Patient.text.div")),
         ({"text": _narrative(" ")}, ("narrative", "Patient.text.div")),
-        ({"photo": [{"data": "abc"}]}, ("value", "Patient.photo[0].data")),
+        ({"photo": [{"data": "abc", "contentType": "image/png"}]}, ("value", "Patient.photo[0].data")),
         ({"_birthDate": {}}, ("empty", "Patient._birthDate")),
         ({"_birthDate": [None]}, ("type", "Patient._birthDate")),
     ],
@@ -164,6 +171,8 @@ def test_check__published_french_example__is_accepted_or_its_fault_is_known(file
     resource = json.loads(file.read_bytes())
 
     found = [f for f in faults(resource) if (file.name, f[0], f[1]) not in KNOWN]
+    if file.parent.parent.name == "eprescription":
+        found = [f for f in found if f[0] not in KNOWN_OF_PRESCRIPTIONS]
 
     assert found == []
 
@@ -182,8 +191,12 @@ KNOWN = {
     ("Organization-cds-organization-example.json", "value", f"Organization.{_EMPTY}"),
     ("Organization-cds-organization-example.json", "value", f"Organization.{_EMPTY.replace('_name', '_alias[0]')}"),
     # dom-4: contained resources that carry meta.versionId
+    # dom-3: the contained practitioner is cited nowhere
+    ("DocumentReference-exemple-pdsm-documentreference.json", "dom-3", "DocumentReference.contained[0]"),
     ("DocumentReference-exemple-pdsm-documentreference.json", "dom-4", "DocumentReference.contained[0]"),
     ("List-ExampleSubmissionSet.json", "dom-4", "List.contained[0]"),
     ("List-ExampleSubmissionSet.json", "dom-4", "List.contained[1]"),
 }
 """Real faults of published examples: (file, id, path)."""
+KNOWN_OF_PRESCRIPTIONS = frozenset({"ref-1", "dom-3", "invariant"})
+"""Prescriptions refer by ``#id`` to other entries of their Bundle, and some repeats break tim-6, tim-8, tim-10 or rat-1."""

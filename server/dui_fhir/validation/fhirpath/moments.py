@@ -162,8 +162,8 @@ def _shift(
     if moment.kind != "Time" and position < 2:
         months = int(parts[0]) * 12 + (int(parts[1]) - 1 if count > 1 else 0) + whole * (12 if position == 0 else 1)
         year, month = divmod(months, 12)
-        day = [min(int(parts[2]), calendar.monthrange(year, month + 1)[1])] if count > 2 else []
-        return (year, month + 1, *day, *parts[3:])[:count]
+        days = [min(int(parts[2]), calendar.monthrange(year, month + 1)[1])] if count > 2 else []
+        return (year, month + 1, *days, *parts[3:])[:count]
     dated: list[int | Decimal] = [1970, 1, 1, *parts] if moment.kind == "Time" else [*parts]
     full = [*dated, *(0,) * (6 - len(dated))]
     second = Decimal(full[5])
