@@ -91,10 +91,21 @@ class Store(Protocol):
         """Return the distinct local ``(type, id)`` that ``sources`` point to with ``param`` (None = any), for _include."""
 
     def claim_jobs(self, *, kinds: Sequence[str], limit: int, lease_s: float) -> tuple[Job, ...]:
-        """Lease jobs that are due (waiting, or leased and expired), oldest first; nobody else gets them meanwhile."""
+        """Lease jobs that are due (waiting, or leased and expired), oldest first; nobody else gets them meanwhile.
 
-    def jobs(self, *, kind: str | None = None, state: str | None = None, limit: int = 100) -> tuple[Job, ...]:
-        """List jobs, newest first."""
+        A job of a stream is left while an earlier one of its stream is waiting or leased.
+        """
+
+    def jobs(
+        self,
+        *,
+        kind: str | None = None,
+        state: str | None = None,
+        stream: str | None = None,
+        numbers: tuple[int, int] | None = None,
+        limit: int = 100,
+    ) -> tuple[Job, ...]:
+        """List jobs, newest first; of a stream, those whose number is within the bounds ``numbers``, both included."""
 
     def job(self, key: str) -> Job | None:
         """Return the job with this unique key."""

@@ -13,6 +13,9 @@ class Job:
     ``kind`` names the connector (``dmp``); ``key`` is unique per tenant: a second job with the key of an existing one,
     whatever its state, is not added (so a version never leaves twice). ``task`` is the ``Task/id`` that shows it to
     people. ``payload`` is JSON without personal data: ids only. Times are epoch milliseconds.
+
+    Jobs of one ``stream`` leave one at a time, in the order in which they were added: the writer gives each the next
+    ``number`` of its stream (1, 2, 3…), and none is claimed while an earlier one is not ended. ``""`` = no stream, number 0.
     """
 
     id: str
@@ -26,6 +29,8 @@ class Job:
     lease: str | None = None
     lease_until_ms: int = 0
     error: str = ""
+    stream: str = ""
+    number: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -43,6 +43,7 @@ class MemoryStore:
         self._history: list[Version] = []
         self._holders: dict[str, Key] = {}
         self._jobs: dict[str, Job] = {}
+        self._last_numbers: dict[str, int] = {}
         self._answers: dict[str, Committed] = {}
         self._instant_ms = 0
 
@@ -70,10 +71,16 @@ class MemoryStore:
         for settlement in plan.settlements:
             self._settle(settlement)
         for job in plan.jobs:
-            if self.job(job.key) is None:
-                self._jobs.setdefault(job.id, job)
+            if self.job(job.key) is None and job.id not in self._jobs:
+                self._jobs[job.id] = self._numbered(job)
         if plan.request_key:
             self._answers[plan.request_key] = decision.committed
+
+    def _numbered(self, job: Job) -> Job:
+        if not job.stream:
+            return job
+        self._last_numbers[job.stream] = self._last_numbers.get(job.stream, 0) + 1
+        return replace(job, number=self._last_numbers[job.stream])
 
     def _release(self, held: _Held | None) -> None:
         for key in held.unique if held else ():
@@ -221,15 +228,43 @@ class MemoryStore:
         """See :class:`dui_fhir.ports.Store`."""
         with self._lock:
             now_ms = self._clock.now_ms()
-            due = (j for j in self._jobs.values() if j.kind in kinds and _due(j, now_ms))
+            first = self._first_open()
+            due = (
+                j
+                for j in self._jobs.values()
+                if j.kind in kinds and _due(j, now_ms) and j.number == first.get(j.stream, 0)
+            )
             claimed = tuple(_leased(j, now_ms + int(lease_s * 1000)) for j in islice(due, limit))
             self._jobs |= {job.id: job for job in claimed}
             return claimed
 
-    def jobs(self, *, kind: str | None = None, state: str | None = None, limit: int = 100) -> tuple[Job, ...]:
+    def _first_open(self) -> dict[str, int]:
+        """Return the number of the first job not ended, by stream."""
+        first: dict[str, int] = {}
+        for job in self._jobs.values():
+            if job.stream and job.state in ("waiting", "leased"):
+                first[job.stream] = min(job.number, first.get(job.stream, job.number))
+        return first
+
+    def jobs(
+        self,
+        *,
+        kind: str | None = None,
+        state: str | None = None,
+        stream: str | None = None,
+        numbers: tuple[int, int] | None = None,
+        limit: int = 100,
+    ) -> tuple[Job, ...]:
         """See :class:`dui_fhir.ports.Store`."""
         with self._lock:
-            newest = (j for j in reversed(self._jobs.values()) if kind in (None, j.kind) and state in (None, j.state))
+            newest = (
+                j
+                for j in reversed(self._jobs.values())
+                if kind in (None, j.kind)
+                and state in (None, j.state)
+                and stream in (None, j.stream)
+                and (numbers is None or numbers[0] <= j.number <= numbers[1])
+            )
             return tuple(islice(newest, limit))
 
     def job(self, key: str) -> Job | None:

@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import TypeAlias
 from uuid import uuid4
 
-from dui_fhir.domain import json
 from dui_fhir.domain.errors import DuiError
-from dui_fhir.domain.job import Job, JobSettlement
+from dui_fhir.domain.job import Job
 from dui_fhir.domain.plan import Committed, Plan, Put, Refused, Result
 from dui_fhir.domain.query import Query
 from dui_fhir.ports import Clock
@@ -22,7 +21,7 @@ from dui_fhir.store.decision import Current, Decision, Key, Lease, Write, decide
 from dui_fhir.store.sqlite import driver, schema, wire
 from dui_fhir.store.sqlite.batch import Batch
 from dui_fhir.store.sqlite.dictionary import Dictionary, GrowingDictionary
-from dui_fhir.store.sqlite.jobs import claim, read_job
+from dui_fhir.store.sqlite.jobs import claim, enqueue, read_job, settle
 from dui_fhir.store.sqlite.reading import search
 
 Answer: TypeAlias = Result | DuiError
@@ -126,9 +125,9 @@ class Committer:
         for write in decision.writes:
             self._add(write, decision.instant_ms)
         for settlement in plan.settlements:
-            self._settle(settlement)
+            settle(self._connection, settlement)
         for job in plan.jobs:
-            self._enqueue(job)
+            enqueue(self._connection, job)
         if plan.request_key is not None:
             self._remember(plan.request_key, decision.committed)
         return decision.committed
@@ -160,23 +159,6 @@ class Committer:
         if isinstance(write.operation, Put):
             for key in dict.fromkeys(write.operation.unique):
                 self._connection.execute("INSERT INTO unique_key VALUES (?, ?)", (key, rid))
-
-    def _settle(self, settlement: JobSettlement) -> None:
-        due_ms = settlement.due_ms if settlement.state == "waiting" else None
-        self._connection.execute(
-            "UPDATE job SET state = ?, due = coalesce(?, due), error = ?, lease = NULL, lease_until = 0 WHERE id = ?",
-            (settlement.state, due_ms, settlement.error, settlement.job),
-        )
-
-    def _enqueue(self, job: Job) -> None:
-        self._connection.execute(
-            "INSERT OR IGNORE INTO job(id, kind, key, payload, task, due, attempts, state, lease, lease_until, error)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                job.id, job.kind, job.key, json.dumps(job.payload), job.task, job.due_ms, job.attempts, job.state,
-                job.lease, job.lease_until_ms, job.error,
-            ),
-        )  # fmt: skip
 
     # what decisions need
 

@@ -14,8 +14,15 @@ from pathlib import Path
 from dui_fhir.domain.errors import ConfigurationError
 from dui_fhir.store.sqlite.driver import Connection, connect
 
-VERSION = 1
+VERSION = 2
 APPLICATION_ID = 0x44554946  # "DUIF"
+
+_STREAMS = (
+    "CREATE TABLE job_stream(stream TEXT NOT NULL, number INTEGER NOT NULL, n INTEGER NOT NULL UNIQUE,"
+    " open INTEGER NOT NULL DEFAULT 1, PRIMARY KEY(stream, number)) WITHOUT ROWID",
+    "CREATE INDEX job_stream_open ON job_stream(stream, number) WHERE open",
+)
+"""Where a job stands in its stream; ``open`` while it is neither done, failed nor cancelled."""
 
 TABLES = (
     "CREATE TABLE type(t INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, live INTEGER NOT NULL DEFAULT 0)",
@@ -49,11 +56,18 @@ TABLES = (
     " payload BLOB NOT NULL, task TEXT, due INTEGER NOT NULL, attempts INTEGER NOT NULL, state TEXT NOT NULL,"
     " lease TEXT, lease_until INTEGER NOT NULL, error TEXT NOT NULL)",
     "CREATE INDEX job_open ON job(kind, n) WHERE state IN ('waiting', 'leased')",
+    *_STREAMS,
     "CREATE TABLE request(key TEXT PRIMARY KEY, instant INTEGER NOT NULL, answer BLOB NOT NULL) WITHOUT ROWID",
     "CREATE INDEX request_instant ON request(instant)",
 )
 
-MIGRATIONS: Mapping[int, Callable[[Connection], None]] = {}
+
+def _add_streams(connection: Connection) -> None:
+    for statement in _STREAMS:
+        connection.execute(statement)
+
+
+MIGRATIONS: Mapping[int, Callable[[Connection], None]] = {1: _add_streams}
 """From a version to the next one; each is run in one transaction, by :func:`migrate` only."""
 
 

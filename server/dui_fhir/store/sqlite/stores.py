@@ -100,10 +100,18 @@ class SqliteStore:
         claimed: tuple[Job, ...] = wire.decode(answer)
         return claimed
 
-    def jobs(self, *, kind: str | None = None, state: str | None = None, limit: int = 100) -> tuple[Job, ...]:
+    def jobs(
+        self,
+        *,
+        kind: str | None = None,
+        state: str | None = None,
+        stream: str | None = None,
+        numbers: tuple[int, int] | None = None,
+        limit: int = 100,
+    ) -> tuple[Job, ...]:
         """See :class:`dui_fhir.ports.Store`."""
         with self._readers.single() as connection:
-            return jobs.list_jobs(connection, kind, state, limit)
+            return jobs.list_jobs(connection, kind=kind, state=state, stream=stream, numbers=numbers, limit=limit)
 
     def job(self, key: str) -> Job | None:
         """See :class:`dui_fhir.ports.Store`."""
