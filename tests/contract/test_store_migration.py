@@ -8,6 +8,7 @@ from dui_fhir.store.sqlite import driver, schema
 
 
 def _first_schema(path: Path) -> None:
+    path.touch()
     connection = driver.connect(path, read_only=False, cache_mib=2)
     for statement in schema.TABLES:
         if "job_stream" not in statement:
