@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from dui_fhir.definitions import SearchRegistry
+from dui_fhir.domain.change import Resource
 from dui_fhir.domain.context import Renderer
 from dui_fhir.domain.operation import Operation
 from dui_fhir.plugin_host import PluginHost
@@ -14,6 +15,15 @@ from dui_fhir.search.options import SearchOptions
 from dui_fhir.service.message import ServiceRequest, ServiceResponse
 from dui_fhir.service.structures import Structures
 from dui_fhir.settings import Settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Served:
+    """An operation that answers by itself, because it pages, streams or only reads; ``definition`` as in
+    :class:`dui_fhir.domain.operation.Operation`. What it writes goes through ``service.write`` like any write."""
+
+    definition: Resource
+    serve: "Callable[[Call], ServiceResponse]"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +39,7 @@ class Engine:
     extractor: Extractor
     options: SearchOptions
     page_key: bytes
-    operations: tuple[Operation, ...] = ()
+    operations: tuple[Operation | Served, ...] = ()
     structures: Structures = field(default_factory=Structures)
 
 

@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
 
 from dui_fhir.domain.change import Resource
 from dui_fhir.domain.context import Context
-from dui_fhir.domain.errors import MethodNotAllowed, NotFound
+from dui_fhir.domain.errors import NotFound
 from dui_fhir.domain.ids import new_id
 from dui_fhir.domain.issues import outcome
 from dui_fhir.domain.operation import Answer, Operation, OperationRequest
@@ -16,7 +15,7 @@ from dui_fhir.service import content, parameters, read, structures
 from dui_fhir.service.bundle.rewriting import Names
 from dui_fhir.service.contexts import Contexts
 from dui_fhir.service.drafts import Draft, Drafts
-from dui_fhir.service.engine import Call
+from dui_fhir.service.engine import Call, Served
 from dui_fhir.service.lookup import Lookup
 from dui_fhir.service.message import ServiceResponse
 from dui_fhir.service.reader import TrackingReader
@@ -30,7 +29,9 @@ def operation(call: Call) -> ServiceResponse:
     (``core-parameter-…``), what the operation raises, and those of a write.
     """
     found = _find(call)
-    inputs = _inputs(call, found.definition)
+    if isinstance(found, Served):
+        return found.serve(call)
+    inputs = parameters.of_call(call, found.definition)
     answers: list[Answer] = []
 
     def build() -> Drafts:
@@ -47,7 +48,7 @@ def operation(call: Call) -> ServiceResponse:
     return _response(answers[0], stored)
 
 
-def _find(call: Call) -> Operation:
+def _find(call: Call) -> Operation | Served:
     code, type = call.names["operation"], call.names.get("type")
     if type is not None:
         content.known_type(type)
@@ -70,19 +71,6 @@ def serves(definition: Resource, level: str, type: str | None) -> bool:
     if not definition.get(level, False):
         return False
     return level == "system" or bool({type, "Resource"} & set(definition.get("resource", ())))
-
-
-def _inputs(call: Call, definition: Resource) -> dict[str, Any]:
-    request = call.request
-    if request.method == "GET":
-        if definition.get("affectsState", True):
-            raise MethodNotAllowed.of(
-                "core-operation-get", "Cette opération modifie des données : appelez-la par POST.", "affectsState"
-            )
-        return parameters.of_query(definition, request.params)
-    if request.resource is None and not request.body.strip():
-        return parameters.of_query(definition, request.params)
-    return parameters.of_resource(definition, content.received(call))
 
 
 def _request(call: Call, inputs: dict[str, Any], reader: TrackingReader) -> OperationRequest:

@@ -4,12 +4,31 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from dui_fhir.domain.change import Resource
-from dui_fhir.domain.errors import BadRequest
+from dui_fhir.domain.errors import BadRequest, MethodNotAllowed
 from dui_fhir.domain.issues import Issue
+from dui_fhir.service import content
+from dui_fhir.service.engine import Call
 from dui_fhir.service.message import Params
 
 _IGNORED = frozenset({"_format", "_pretty", "_summary", "_elements"})
 _NUMBERS = {"integer": int, "positiveInt": int, "unsignedInt": int, "decimal": float}
+
+
+def of_call(call: Call, definition: Resource) -> dict[str, Any]:
+    """Return the inputs of a call: those of its Parameters, or of its URL where there is no body.
+
+    Raises: BadRequest (``core-parameter-…``), MethodNotAllowed (``core-operation-get``).
+    """
+    request = call.request
+    if request.method == "GET":
+        if definition.get("affectsState", True):
+            raise MethodNotAllowed.of(
+                "core-operation-get", "Cette opération modifie des données : appelez-la par POST.", "affectsState"
+            )
+        return of_query(definition, request.params)
+    if request.resource is None and not request.body.strip():
+        return of_query(definition, request.params)
+    return of_resource(definition, content.received(call))
 
 
 def of_query(definition: Resource, params: Params) -> dict[str, Any]:

@@ -31,6 +31,7 @@ class Preparation:
 
     def __init__(self, call: Call, wanted: Drafts) -> None:
         self._call, self._wanted = call, wanted
+        _check_structure(wanted)
         siblings = {d.reference: d.resource for d in wanted.drafts if d.resource is not None}
         self._lookup = Lookup(call.store, siblings, gone=[d.reference for d in wanted.drafts if d.resource is None])
         self._contexts = Contexts(call, TrackingReader(call.store, call.options))
@@ -113,9 +114,6 @@ class _Found:
     def issues(self) -> tuple[Issue, ...]:
         """Return all remarks and faults: of the request, of references, of rules."""
         call, change = self._call, self.change
-        malformed = structural(change.after, change.path) if change.after is not None else ()
-        if malformed:  # rules may trust the shape of what they read
-            return (*self._draft.issues, *malformed)
         context = self._contexts.of(self.structure)
         references: tuple[Issue, ...] = ()
         if change.after is not None:
@@ -147,6 +145,16 @@ class _Found:
         if self.structure:
             ours.append(structures.index_value(self.structure))
         return replace(index, references=(*index.references, *dict.fromkeys(ours)))
+
+
+def _check_structure(wanted: Drafts) -> None:
+    """Refuse malformed resources before anything reads them: rules may trust the shape of a change and of its siblings.
+
+    Raises: Unprocessable with the faults of all drafts.
+    """
+    faults = [(draft, structural(draft.resource, draft.path)) for draft in wanted.drafts if draft.resource is not None]
+    if any(issues for _, issues in faults):
+        raise Unprocessable([issue for draft, issues in faults for issue in (*draft.issues, *issues)])
 
 
 def _placed(issue: Issue, path: str) -> Issue:

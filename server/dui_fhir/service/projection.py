@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from dui_fhir.definitions import element_table, summary_elements
+from dui_fhir.definitions.children import keys
 from dui_fhir.domain.change import Resource
 from dui_fhir.domain.errors import BadRequest
 from dui_fhir.domain.version import Version
@@ -68,16 +69,15 @@ def of_resource(resource: Resource, part: Wanted) -> Resource:
 
 
 def _kept(resource: Resource, names: Collection[str]) -> Resource:
-    always = ("resourceType", "id", "meta")
-    # a choice is named value or value[x], its key is valueString: compared by the name's beginning
-    choices = tuple(n.removesuffix("[x]") for n in names if n.endswith("[x]"))
-    return _marked(
-        {
-            key: value
-            for key, value in resource.items()
-            if key in always or (name := key.removeprefix("_")) in names or (choices and name.startswith(choices))
-        }
-    )
+    wanted = {name.removesuffix("[x]") for name in names} | {"resourceType", "id", "meta"}
+    elements = keys(resource["resourceType"])
+
+    def name_of(key: str) -> str:
+        # valueString is of the element value, _birthDate of birthDate
+        known = elements.get(key.removeprefix("_"))
+        return known[0].name if known else key
+
+    return _marked({key: value for key, value in resource.items() if name_of(key) in wanted})
 
 
 def _mandatory(type: str) -> frozenset[str]:

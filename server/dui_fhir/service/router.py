@@ -68,6 +68,8 @@ ROUTES: tuple[Route, ...] = (
 )  # fmt: skip
 """The first route that fits wins: literals stand before names."""
 
+READ = next(route for route in ROUTES if route.interaction == "read")
+
 _BY_LENGTH: dict[int, tuple[Route, ...]] = {
     length: tuple(r for r in ROUTES if len(r.segments) == length) for length in range(5)
 }

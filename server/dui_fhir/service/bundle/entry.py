@@ -1,6 +1,5 @@
 """One entry of a batch or transaction, read and checked."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
@@ -157,7 +156,9 @@ def _named_by_profile(
 
 
 def _claimed(resource: Resource) -> frozenset[str]:
-    profiles: Sequence[Any] = resource.get("meta", {}).get("profile") or ()
+    profiles = resource.get("meta", {}).get("profile")
+    if not isinstance(profiles, list):
+        return frozenset()
     return frozenset(_squeezed(str(p).rsplit("/", 1)[-1].split("|")[0]) for p in profiles)
 
 

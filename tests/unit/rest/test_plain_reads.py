@@ -1,0 +1,67 @@
+"""rest/plain_reads.py: the short way and the long way give the same answer."""
+
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from dui_fhir.app import create_app
+from dui_fhir.settings import Settings
+
+SHORT = "application/fhir+json"
+LONG = "application/fhir+json;q=1"
+"""The same format in words that are not plain."""
+
+
+@pytest.fixture(scope="module")
+def client() -> FlaskClient:
+    client = create_app(Settings({"store": "memory", "log_level": "ERROR"})).test_client()
+    client.put("/fhir/Patient/here", json={"resourceType": "Patient", "id": "here", "active": True})
+    client.put("/fhir/Basic/big", json={"resourceType": "Basic", "id": "big", "code": {"text": "é" * 3000}})
+    client.put("/fhir/Patient/gone", json={"resourceType": "Patient", "id": "gone"})
+    client.delete("/fhir/Patient/gone")
+    client.put(
+        "/fhir/Binary/b", json={"resourceType": "Binary", "id": "b", "contentType": "text/plain", "data": "QQ=="}
+    )
+    return client
+
+
+def _answer(client: FlaskClient, path: str, accept: str, **headers: str) -> tuple[int, dict[str, str], bytes]:
+    answer = client.get(path, headers={"Accept": accept, **headers})
+    kept: dict[str, Any] = {k: v for k, v in answer.headers.items() if k != "X-Request-Id"}
+    return answer.status_code, kept, answer.data
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/fhir/Patient/here", "/t/demo/fhir/Patient/here", "/fhir/Basic/big", "/fhir/Binary/b", "/fhir/Patient/gone",
+        "/fhir/Patient/absent", "/fhir/Patinet/here", "/t/nobody/fhir/Patient/here", "/t/NO!/fhir/Patient/here",
+        "/fhir/Patient/here/", "/fhir/Patient/a%20b", "/fhir/metadata",
+    ],
+)  # fmt: skip
+def test_read__plain_or_not__has_the_same_status_headers_and_body(client: FlaskClient, path: str) -> None:
+    short, long = _answer(client, path, SHORT), _answer(client, path, LONG)
+
+    if short[0] >= 400:
+        assert (short[0], short[1]["Content-Type"]) == (long[0], long[1]["Content-Type"])
+    else:
+        assert short == long
+
+
+def test_read__gzip_accepted__is_compressed_both_ways(client: FlaskClient) -> None:
+    short, long = (_answer(client, "/fhir/Basic/big", a, **{"Accept-Encoding": "gzip"}) for a in (SHORT, LONG))
+
+    assert short == long
+    assert short[1]["Content-Encoding"] == "gzip"
+
+
+def test_read__condition__is_honoured(client: FlaskClient) -> None:
+    assert _answer(client, "/fhir/Patient/here", SHORT, **{"If-None-Match": 'W/"1"'})[0] == 304
+
+
+def test_read__request_id_given__comes_back_and_the_read_is_counted(client: FlaskClient) -> None:
+    answer = client.get("/fhir/Patient/here", headers={"Accept": SHORT, "X-Request-Id": "abc-1"})
+
+    assert answer.headers["X-Request-Id"] == "abc-1"
+    assert 'interaction="read",status="200"' in client.get("/metrics").text
