@@ -22,6 +22,7 @@ from dui_fhir.ports import Clock, Stores
 from dui_fhir.rest import log
 from dui_fhir.rest.blueprint import Rest
 from dui_fhir.rest.errors import bad_http
+from dui_fhir.rest.plain_reads import PlainReads
 from dui_fhir.search.extract import Extractor
 from dui_fhir.search.options import SearchOptions
 from dui_fhir.service.engine import Engine
@@ -70,7 +71,9 @@ def create_app(settings: Settings, *, engine: Engine | None = None) -> Flask:
     if settings.store == "memory":
         _ensure_tenant(engine.stores, settings.default_tenant)
     app = Flask("dui_fhir", static_folder=None)
-    app.register_blueprint(Rest(engine, OpenDoor()).blueprint())
+    rest = Rest(engine, OpenDoor())
+    app.register_blueprint(rest.blueprint())
+    app.wsgi_app = PlainReads(app.wsgi_app, rest)  # type: ignore[method-assign]
     app.register_error_handler(HTTPException, _http_error)
     app.extensions["dui_fhir"] = engine
     return app

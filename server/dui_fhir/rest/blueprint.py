@@ -32,7 +32,8 @@ class Rest:
     """The HTTP face of one engine."""
 
     def __init__(self, engine: Engine, verifier: TokenVerifier) -> None:
-        self._engine, self._verifier, self._metrics = engine, verifier, Metrics()
+        self.engine, self._verifier, self._metrics = engine, verifier, Metrics()
+        self.default_tenant = str(engine.settings.default_tenant)
 
     def blueprint(self) -> Blueprint:
         """Return the routes."""
@@ -56,15 +57,15 @@ class Rest:
     def fhir(self, path: str = "", tenant: str | None = None) -> Response:
         """Serve one FHIR request."""
         started = time.perf_counter()
-        request_id = _request_id(request.headers.get("X-Request-Id"))
-        tenant = tenant or self._engine.settings.default_tenant
+        id = request_id(request.headers.get("X-Request-Id"))
+        tenant = tenant or self.default_tenant
         found: list[router.Match] = []
         try:
             response = self._served(tenant, path, found)
         except Exception as error:
-            response = error_response(request, error, request_id=request_id, path=path)
-        response.headers["X-Request-Id"] = request_id
-        self._note(found, response.status_code, time.perf_counter() - started, request_id, tenant)
+            response = error_response(request, error, request_id=id, path=path)
+        response.headers["X-Request-Id"] = id
+        self.note(found, request.method, response.status_code, time.perf_counter() - started, id, tenant)
         return response
 
     def _served(self, tenant: str, path: str, found: list[router.Match]) -> Response:
@@ -74,21 +75,25 @@ class Rest:
             request,
             tenant=tenant,
             path=path,
-            settings=self._engine.settings,
-            actor=lambda headers: self._actor(headers, tenant),
+            settings=self.engine.settings,
+            actor=lambda headers: self.actor(headers, tenant),
         )
-        return http_response(request, router.serve(self._engine, wanted, found[0]), wanted.base_url)
+        return http_response(request, router.serve(self.engine, wanted, found[0]), wanted.base_url)
 
-    def _actor(self, headers: Mapping[str, str], tenant: str) -> Actor:
-        return self._engine.host.choose_actor(headers, tenant) or self._verifier.actor(headers)
+    def actor(self, headers: Mapping[str, str], tenant: str) -> Actor:
+        """Return who asks. Raises: Unauthorized."""
+        return self.engine.host.choose_actor(headers, tenant) or self._verifier.actor(headers)
 
-    def _note(self, found: list[router.Match], status: int, seconds: float, request_id: str, tenant: str) -> None:
+    def note(
+        self, found: list[router.Match], method: str, status: int, seconds: float, request_id: str, tenant: str
+    ) -> None:
+        """Count and log one request; its route stands for its path, which may name a person."""
         route = found[0].route if found else None
         interaction = route.interaction if route else "none"
         self._metrics.count(interaction, status, seconds)
         if _log.isEnabledFor(logging.INFO):
             fields = {
-                "method": request.method,
+                "method": method,
                 "route": route.pattern if route else "",
                 "interaction": interaction,
                 "status": status,
@@ -104,7 +109,7 @@ class Rest:
 
     def ready(self) -> Response:
         """Tell whether the store can serve: 200, or 503 with the reasons."""
-        issues = self._engine.stores.ready()
+        issues = self.engine.stores.ready()
         if not issues:
             return Response('{"status":"ok"}', mimetype="application/json")
         response = http_response(request, ServiceResponse(status=503, body=outcome(issues)), "")
@@ -113,8 +118,9 @@ class Rest:
 
     def metrics(self) -> Response:
         """Return counts and latencies of this process."""
-        return Response(self._metrics.text(self._engine.host.failures), mimetype="text/plain")
+        return Response(self._metrics.text(self.engine.host.failures), mimetype="text/plain")
 
 
-def _request_id(given: str | None) -> str:
+def request_id(given: str | None) -> str:
+    """Return the id the caller gave, if it is one, or a new one."""
     return given if given and _REQUEST_ID.fullmatch(given) else str(uuid4())

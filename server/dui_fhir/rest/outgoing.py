@@ -13,6 +13,7 @@ from dui_fhir.rest import negotiation
 from dui_fhir.service import etag
 from dui_fhir.service.message import ServiceResponse
 
+VARY = "Accept, Accept-Encoding, Prefer"
 GZIP_BYTES_MIN = 1400
 """Below about one packet, compressing only costs."""
 
@@ -68,8 +69,15 @@ def text(body: Resource | bytes, *, pretty: bool = False) -> bytes:
 
 
 def _fill(request: Request, response: Response, body: bytes) -> None:
-    response.headers["Vary"] = "Accept, Accept-Encoding, Prefer"
-    if len(body) >= GZIP_BYTES_MIN and "gzip" in request.headers.get("Accept-Encoding", ""):
-        body = gzip.compress(body, compresslevel=3, mtime=0)
-        response.headers["Content-Encoding"] = "gzip"
+    response.headers["Vary"] = VARY
+    body, encoding = compressed(body, request.headers.get("Accept-Encoding", ""))
+    if encoding:
+        response.headers["Content-Encoding"] = encoding
     response.set_data(body)
+
+
+def compressed(body: bytes, accepted: str) -> tuple[bytes, str]:
+    """Return the body as it leaves and its ``Content-Encoding``, empty where it leaves as it is."""
+    if len(body) < GZIP_BYTES_MIN or "gzip" not in accepted:
+        return body, ""
+    return gzip.compress(body, compresslevel=3, mtime=0), "gzip"
