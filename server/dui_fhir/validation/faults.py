@@ -32,7 +32,10 @@ class Report:
     budget of the invariants of the whole validation.
     """
 
-    __slots__ = ("_limit", "conforms", "issues", "member", "resolve", "resource", "root", "steps", "terminology")
+    __slots__ = (
+        "_limit", "conforms", "extension", "issues", "member", "profiles", "resolve", "resource", "root", "steps",
+        "terminology", "visiting",
+    )  # fmt: skip
 
     def __init__(self, limit: int = 500, *, terminology: "Terminology | None" = None) -> None:
         self.issues: list[Issue] = []
@@ -43,7 +46,25 @@ class Report:
         self.resolve: Callable[[str], Any] | None = None
         self.conforms: Callable[[Any, str], bool | None] | None = None
         self.member: Callable[[Any, str], bool | None] | None = None
+        self.profiles: Callable[[Any, Path, Report], None] | None = None
+        self.extension: Callable[[Any, Path, Report], None] | None = None
+        self.visiting: set[tuple[int, str]] = set()
         self.steps = STEPS_MAX
+
+    def silent(self) -> "Report":
+        """Return a report of the same place whose faults nobody sees."""
+        other = Report(self._limit, terminology=self.terminology)
+        for name in ("conforms", "member", "resolve", "resource", "root", "visiting", "steps"):
+            setattr(other, name, getattr(self, name))
+        return other
+
+    def within(self, resource: Any, reference: str) -> "Report":
+        """Return a silent report that stands in the target of a reference."""
+        other = self.silent()
+        other.resource = resource
+        if not reference.startswith("#"):
+            other.root = resource
+        return other
 
     def add(self, id: str, code: str, text: str, diagnostics: str, path: Path, severity: Severity = "error") -> None:
         """Add one fault; beyond the limit nothing more is kept, and the last place says so."""
@@ -103,3 +124,85 @@ class Report:
     def empty(self, path: Path) -> None:
         """An object or an array without content, which FHIR forbids."""
         self.add("validation-empty", "structure", "Un élément vide n'est pas permis.", "empty object or array", path)
+
+    def profile_type(self, type: str, allowed: list[str], path: Path) -> None:
+        """A type that the profile does not allow for a choice, or for a resource."""
+        self.add(
+            "validation-profile-type",
+            "structure",
+            f"Le type « {type} » n'est pas permis ici par le profil.",
+            f"allowed types: {', '.join(allowed)}",
+            path,
+        )
+
+    def profile_unknown(self, canonical: str, path: Path) -> None:
+        """A profile that is not at hand: nothing can be said of it."""
+        self.add(
+            "validation-profile-unknown",
+            "not-found",
+            f"Le profil « {canonical[:200]} » n'est pas disponible ici ; il n'a pas été vérifié.",
+            f"profile {canonical[:200]} is not available",
+            path,
+            "information",
+        )
+
+    def no_profile(self, canonicals: list[str], path: Path) -> None:
+        """A value that follows none of the profiles allowed."""
+        self.add(
+            "validation-no-profile",
+            "structure",
+            "Cet élément ne suit aucun des profils prévus.",
+            f"expected one of {', '.join(canonicals)[:300]}",
+            path,
+        )
+
+    def not_fixed(self, path: Path, expected: Any) -> None:
+        """A value that is not the one the profile fixes, or does not hold its pattern."""
+        self.add(
+            "validation-fixed",
+            "value",
+            "La valeur n'est pas celle que le profil impose.",
+            f"expected {expected!s:.200}",
+            path,
+        )
+
+    def closed(self, name: str, path: Path) -> None:
+        """An item that is in no slice, where the profile allows no other."""
+        self.add(
+            "validation-slice-closed",
+            "structure",
+            f"Cet élément « {name} » n'est d'aucune des sortes que le profil permet.",
+            "matches no slice, and slicing is closed",
+            path,
+        )
+
+    def disorder(self, path: Path) -> None:
+        """Slices in another order than the profile's."""
+        self.add(
+            "validation-slice-order",
+            "structure",
+            "Les éléments ne sont pas dans l'ordre que le profil impose.",
+            "slices out of order",
+            path,
+        )
+
+    def discriminator(self, discriminator: str, reason: str, path: Path) -> None:
+        """A discriminator that cannot be evaluated."""
+        self.add(
+            "validation-slice-not-evaluated",
+            "not-supported",
+            "Une règle de répartition du profil n'a pas pu être vérifiée.",
+            f"discriminator {discriminator[:100]}: {reason[:100]}",
+            path,
+            "information",
+        )
+
+    def target(self, type: str, allowed: list[str], path: Path) -> None:
+        """A reference to a type that is not allowed."""
+        self.add(
+            "validation-reference-target",
+            "structure",
+            f"Une référence vers « {type[:60]} » n'est pas permise ici.",
+            f"allowed targets: {', '.join(allowed)}",
+            path,
+        )

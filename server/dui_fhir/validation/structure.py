@@ -49,6 +49,8 @@ def _resource(value: Any, path: Path, report: Report) -> None:
     type_check(type)(value, path, report)
     if "contained" in value:
         _contained(value, path, report)
+    if report.profiles is not None:
+        report.profiles(value, path, report)
     report.resource, report.root = outer
 
 
@@ -118,7 +120,7 @@ def _compile(type: str) -> tuple[dict[str, Handler], tuple[_Presence, ...]]:
         if element.choice or element.min:
             presences.append(_presence(element))
     if type == "Extension":
-        presences.append(_extension_has_value_or_children)
+        presences += [_extension_has_value_or_children, _extension_is_defined]
     if type == "Reference":
         presences.append(_fragment_is_contained)
     if "contained" in handlers:
@@ -347,6 +349,11 @@ def _has_narrative(value: dict[str, Any], path: Path, report: Report) -> None:
         report.add("validation-dom-6", "invariant", "La ressource n'a pas de texte.", "dom-6", path, "warning")
 
 
+def _extension_is_defined(value: dict[str, Any], path: Path, report: Report) -> None:
+    if report.extension is not None:
+        report.extension(value, path, report)
+
+
 def _reference(check: Check, targets: frozenset[str]) -> Check:
     any_target = not targets or "Resource" in targets
 
@@ -356,13 +363,7 @@ def _reference(check: Check, targets: frozenset[str]) -> Check:
             return
         named = _target_type(value)
         if named is not None and named in resource_types() and named not in targets:
-            report.add(
-                "validation-reference-target",
-                "structure",
-                f"Une référence vers « {named} » n'est pas permise ici.",
-                f"allowed targets: {', '.join(sorted(targets))}",
-                path,
-            )
+            report.target(named, sorted(targets), path)
 
     return checked
 

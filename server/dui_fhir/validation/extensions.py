@@ -1,0 +1,161 @@
+"""Extensions against their definitions: what they hold, and where they may stand. Source: FHIR R4, extensibility.html.
+
+An extension without known definition is told as an information; a modifier without one is a fault, since nobody can say
+what it changes.
+"""
+
+from typing import Any
+
+from dui_fhir.definitions.children import keys
+from dui_fhir.definitions.elements import element_table, kind
+from dui_fhir.validation.faults import Path, Report
+from dui_fhir.validation.library import Structure
+from dui_fhir.validation.overlay import Item, Overlay
+
+
+def labels(path: Path) -> list[str | int]:
+    """Return the labels of a path, outermost first, without its root."""
+    found: list[str | int] = []
+    while not isinstance(path, str):
+        path, label = path
+        found.append(label)
+    return found[::-1]
+
+
+class Extensions:
+    """The check of one extension, called by the base check at each of them."""
+
+    def __init__(self, overlay: Overlay) -> None:
+        self._overlay = overlay
+
+    def check(self, value: dict[str, Any], path: Path, report: Report) -> None:
+        """Report what breaks the definition of an extension; inner ones (relative urls) belong to their outer one's."""
+        url = value.get("url")
+        if not isinstance(url, str) or ":" not in url:
+            return
+        modifier = _name(path) == "modifierExtension"
+        structure = self._overlay.library.structure(url)
+        if structure is None:
+            _unknown(url, modifier, path, report)
+            return
+        if structure.get("type") != "Extension":
+            _unknown(url, modifier, path, report)
+            return
+        check = self._overlay.profile(url)
+        if check is not None:
+            check(Item(value, "Extension", None, path), report)
+        _modifier(structure, modifier, path, report)
+        _context(structure, path, report)
+
+
+def _name(path: Path) -> str:
+    found = [x for x in labels(path) if isinstance(x, str)]
+    return found[-1] if found else ""
+
+
+def _unknown(url: str, modifier: bool, path: Path, report: Report) -> None:
+    report.add(
+        "validation-modifier-unknown" if modifier else "validation-extension-unknown",
+        "extension",
+        "Cette extension modifie le sens et n'est pas connue ici."
+        if modifier
+        else "Cette extension n'est pas connue ici ; son contenu n'a pas été vérifié.",
+        f"no definition of extension {url[:200]}",
+        path,
+        "error" if modifier else "information",
+    )
+
+
+def _modifier(structure: Structure, modifier: bool, path: Path, report: Report) -> None:
+    root = (structure.get("differential") or structure.get("snapshot") or {}).get("element", [{}])[0]
+    said = root.get("isModifier")
+    if said is not None and bool(said) is not modifier:
+        report.add(
+            "validation-extension-modifier",
+            "extension",
+            "Cette extension n'est pas à la place prévue (modifierExtension ou extension).",
+            "modifier extension in the wrong element",
+            path,
+        )
+
+
+def _context(structure: Structure, path: Path, report: Report) -> None:
+    contexts = [c for c in structure.get("context", ()) if isinstance(c, dict)]
+    if not contexts or any(c.get("type") not in ("element", "extension") for c in contexts):
+        return
+    owner, urls = owner_of(path, report)
+    allowed = {str(c.get("expression")) for c in contexts if c.get("type") == "element"}
+    outer = {str(c.get("expression")) for c in contexts if c.get("type") == "extension"}
+    if outer & urls or _fits(allowed, owner) or not owner:
+        return
+    report.add(
+        "validation-extension-context",
+        "extension",
+        "Cette extension n'est pas permise à cet endroit.",
+        f"allowed on {', '.join(sorted(allowed | outer))[:200]}",
+        path,
+    )
+
+
+def _fits(allowed: set[str], owner: set[str]) -> bool:
+    return bool({a.partition("#")[2] or a for a in allowed} & owner) or "*" in allowed
+
+
+def owner_of(path: Path, report: Report) -> tuple[set[str], set[str]]:
+    """Return the names that a context may give to the element that carries the extension, and the urls of outer extensions."""
+    steps = [x for x in labels(path) if isinstance(x, str)]
+    start = max((i for i, x in enumerate(steps) if x in ("resource", "contained")), default=-1) + 1
+    inside = steps[start:-1]
+    type = str((report.resource or {}).get("resourceType"))
+    if start and not _is_resource_step(steps[:start]):
+        return set(), set()
+    names, current = {type, *_bases(type)}, type
+    for step in inside:
+        bare = step.removeprefix("_")
+        known = _keys(current).get(bare)
+        if known is None:
+            return set(), set()
+        child, current = known
+        names = {f"{n}.{child}" for n in names} | {f"{n}.{child}[x]" for n in names if child != bare}
+        names |= {current, *_bases(current)}
+    return names, _urls(path, report)
+
+
+def _is_resource_step(steps: list[str]) -> bool:
+    return steps[-1] in ("contained", "resource")
+
+
+def _keys(type: str) -> dict[str, tuple[str, str]]:
+    try:
+        return {key: (child.name, t) for key, (child, t) in keys(type).items()}
+    except KeyError:
+        return {}
+
+
+def _bases(type: str) -> list[str]:
+    found: list[str] = []
+    if "." in type:
+        return ["BackboneElement", "Element"]
+    while kind(type) is not None and (base := element_table(type).base):
+        found.append(base)
+        type = base
+    return found
+
+
+def _urls(path: Path, report: Report) -> set[str]:
+    """The urls of the extensions around, read from the resource itself."""
+    found: set[str] = set()
+    all_labels = labels(path)
+    names = [i for i, x in enumerate(all_labels) if x in ("resource", "contained")]
+    start = names[-1] + 1 if names else 0
+    if names and start < len(all_labels) and isinstance(all_labels[start], int):
+        start += 1
+    value: Any = report.resource
+    for label in all_labels[start:-2]:
+        try:
+            value = value[label]
+        except (KeyError, IndexError, TypeError):
+            return found
+        if isinstance(value, dict) and isinstance(value.get("url"), str):
+            found.add(value["url"])
+    return found

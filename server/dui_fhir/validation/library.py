@@ -1,0 +1,99 @@
+"""Where profiles are found: given ones, packages, and those shipped, by canonical and version."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Protocol
+
+from dui_fhir.definitions.elements import kind
+from dui_fhir.validation.spec import BASE, Spec, build
+
+Structure = Mapping[str, Any]
+_DEPTH_MAX = 20
+
+
+class Source(Protocol):
+    """Something that holds StructureDefinitions."""
+
+    def find(self, url: str, version: str | None) -> Structure | None:
+        """Return a definition; without version, the latest that the source has."""
+
+
+class Given:
+    """Definitions held in memory."""
+
+    def __init__(self, structures: Iterable[Structure] = ()) -> None:
+        self._by_url: dict[str, list[Structure]] = {}
+        for structure in structures:
+            self.add(structure)
+
+    def add(self, structure: Structure) -> None:
+        """Add one definition; the last one given of a canonical is its latest."""
+        self._by_url.setdefault(str(structure.get("url")), []).append(structure)
+
+    def find(self, url: str, version: str | None) -> Structure | None:
+        """Return a definition."""
+        found = self._by_url.get(url, [])
+        if version is None:
+            return found[-1] if found else None
+        return next((s for s in found if _matches(str(s.get("version", "")), version)), None)
+
+
+def _matches(version: str, wanted: str) -> bool:
+    return version == wanted or version.startswith(wanted + ".")
+
+
+class Library:
+    """All sources, in order; trees are built once per canonical."""
+
+    def __init__(self, sources: Iterable[Source] = ()) -> None:
+        self._sources = list(sources)
+        self._specs: dict[str, Spec | None] = {}
+
+    def structure(self, canonical: str) -> Structure | None:
+        """Return the definition of a canonical, with or without ``|version``."""
+        url, _, version = canonical.partition("|")
+        for source in self._sources:
+            found = source.find(url, version or None)
+            if found is not None:
+                return found
+        return None
+
+    def type_of(self, canonical: str) -> str | None:
+        """Return the R4 type that a canonical constrains or defines; None where it is not known."""
+        name = canonical.partition("|")[0].removeprefix(BASE)
+        if kind(name) is not None:
+            return name
+        structure = self.structure(canonical)
+        return None if structure is None else str(structure.get("type"))
+
+    def is_base(self, canonical: str) -> bool:
+        """Return whether a canonical is that of an R4 type, which the base check covers."""
+        url = canonical.partition("|")[0]
+        return url.startswith(BASE) and kind(url.removeprefix(BASE)) is not None
+
+    def spec(self, canonical: str) -> Spec | None:
+        """Return the tree of a profile; None where it, or the type it constrains, is not known."""
+        if canonical not in self._specs:
+            self._specs[canonical] = self._build(canonical)
+        return self._specs[canonical]
+
+    def _build(self, canonical: str) -> Spec | None:
+        structure = self.structure(canonical)
+        if structure is None or kind(str(structure.get("type"))) is None:
+            return None
+        return build(self.chain(structure), str(structure["type"]))
+
+    def chain(self, structure: Structure) -> list[Structure]:
+        """Return a definition after its parents. Where a parent is missing, its snapshot speaks for all of them."""
+        chain = [structure]
+        while len(chain) <= _DEPTH_MAX:
+            base = str(chain[0].get("baseDefinition", ""))
+            if not base or self.is_base(base):
+                return chain
+            parent = self.structure(base)
+            if parent is None:
+                return [{**chain[0], "_whole": True}, *chain[1:]] if "snapshot" in chain[0] else chain
+            chain.insert(0, parent)
+        return chain
+
+
+Loader = Callable[[], Library]

@@ -1,0 +1,294 @@
+"""The check of a profile: one closure per constrained element, run after the base check of R4.
+
+An *item* is ``(value, type, companion, path)``: the JSON value, its FHIR type (or the path of a nested element), its ``_``
+companion for a primitive, and its place.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeAlias
+
+from dui_fhir.definitions.children import is_primitive, keys
+from dui_fhir.definitions.elements import resource_types
+from dui_fhir.validation.bindings import binding
+from dui_fhir.validation.faults import Path, Report, render
+from dui_fhir.validation.invariants import Rule, rule
+from dui_fhir.validation.library import Library
+from dui_fhir.validation.matching import fits, same
+from dui_fhir.validation.spec import Spec, TypeRule
+from dui_fhir.validation.targets import Targets
+
+
+class Item(NamedTuple):
+    """One element of a resource."""
+
+    value: Any
+    type: str
+    companion: Any
+    path: Path
+
+
+ItemCheck: TypeAlias = Callable[[Item, Report], None]
+_TEXTS = frozenset({"string", "markdown", "code", "id", "uri", "url", "canonical"})
+
+
+def items_of(owner: Item, name: str) -> list[Item]:
+    """Return the elements of an owner that have this name: ``value`` finds ``valueString``, ``valueString`` only itself."""
+    holder = owner.value if owner.value.__class__ is dict else owner.companion
+    if holder.__class__ is not dict:
+        return []
+    type = owner.type if owner.value.__class__ is dict else "Element"
+    if type in ("Resource", "DomainResource"):
+        type = str(holder.get("resourceType"))
+    found: list[Item] = []
+    for key, child_type in _keys(type, name):
+        value, companion = holder.get(key), holder.get("_" + key)
+        if value is not None or companion is not None:
+            _append(found, value, companion, child_type, (owner.path, key))
+    return found
+
+
+_cache: dict[tuple[str, str], tuple[tuple[str, str], ...]] = {}
+
+
+def _keys(type: str, name: str) -> tuple[tuple[str, str], ...]:
+    found = _cache.get((type, name))
+    if found is None:
+        try:
+            known = keys(type)
+        except KeyError:
+            return ()
+        found = tuple((key, t) for key, (child, t) in known.items() if child.name == name)
+        if not found and name in known:
+            found = ((name, known[name][1]),)
+        _cache[type, name] = found
+    return found
+
+
+def _append(found: list[Item], value: Any, companion: Any, type: str, path: Path) -> None:
+    if value.__class__ is not list and companion.__class__ is not list:
+        found.append(Item(value, _actual(value, type), companion, path))
+        return
+    values = value if isinstance(value, list) else []
+    companions = companion if isinstance(companion, list) else []
+    for index in range(max(len(values), len(companions))):
+        one = values[index] if index < len(values) else None
+        beside = companions[index] if index < len(companions) else None
+        found.append(Item(one, _actual(one, type), beside, (path, index)))
+
+
+def _actual(value: Any, type: str) -> str:
+    if type in ("Resource", "DomainResource") and value.__class__ is dict:
+        return str(value.get("resourceType"))
+    return type
+
+
+class Overlay:
+    """The compiled checks of the profiles of one library."""
+
+    def __init__(self, library: Library) -> None:
+        self.library = library
+        self.targets = Targets(self)
+        self._roots: dict[str, ItemCheck | None] = {}
+
+    def profile(self, canonical: str) -> ItemCheck | None:
+        """Return the check of a profile on a resource or a data type; None where the profile is not known."""
+        if canonical not in self._roots:
+            spec = self.library.spec(canonical)
+            self._roots[canonical] = None if spec is None else self.element(spec)
+        return self._roots[canonical]
+
+    def conforms(self, item: Item, canonical: str, report: Report) -> bool | None:
+        """Return whether an item follows a profile, without reporting; None where the profile is not known."""
+        if self.library.is_base(canonical):
+            return self.library.type_of(canonical) in (item.type, "Resource", "DomainResource", "Element")
+        check = self.profile(canonical)
+        if check is None:
+            return None
+        wanted = self.library.type_of(canonical)
+        if wanted != item.type and not (item.value.__class__ is dict and item.type.startswith(f"{wanted}.")):
+            return False
+        mark = (id(item.value), canonical)
+        if mark in report.visiting:  # a circle of references holds unless another fault breaks it
+            return True
+        report.visiting.add(mark)
+        try:
+            return self.passes(check, item, report)
+        finally:
+            report.visiting.discard(mark)
+
+    def passes(self, check: ItemCheck, item: Item, report: Report) -> bool:
+        """Return whether a check finds nothing blocking, without reporting."""
+        silent = report.silent()
+        check(item, silent)
+        report.steps = silent.steps
+        return not any(issue.blocking for issue in silent.issues)
+
+    def element(self, spec: Spec) -> ItemCheck:
+        """Compile the check of one item of an element: its value, then its children."""
+        checks = [c for c in (self._types(spec), _values(spec), _bound(spec), _rules(spec)) if c is not None]
+        checks += [self._child(child) for child in spec.children.values() if not child.says_nothing]
+        if len(checks) == 1:
+            return checks[0]
+
+        def check(item: Item, report: Report) -> None:
+            for one in checks:
+                one(item, report)
+
+        return check
+
+    def _child(self, spec: Spec) -> ItemCheck:
+        name, minimum, maximum = spec.name, spec.min, spec.max
+        each = self.items(spec)
+        required = any(s.min for s in spec.slices.values())
+
+        def check(owner: Item, report: Report) -> None:
+            items = items_of(owner, name)
+            _count(len(items), name, minimum, maximum, owner.path, report)
+            if items:
+                each(items, report)
+            elif required:
+                _missing_slices(spec, owner.path, report)
+
+        return check
+
+    def items(self, spec: Spec) -> Callable[[list[Item], Report], None]:
+        """Compile the check of all items of an element: each one, then the slices they fall into."""
+        from dui_fhir.validation.slicing import slices_check
+
+        own = self.element(spec)
+        sliced = slices_check(self, spec) if spec.slices else None
+
+        def check(items: list[Item], report: Report) -> None:
+            for item in items:
+                own(item, report)
+            if sliced is not None:
+                sliced(items, report)
+
+        return check
+
+    def _types(self, spec: Spec) -> ItemCheck | None:
+        if not spec.types:
+            return None
+        by_code: dict[str, list[TypeRule]] = {}
+        for allowed in spec.types:
+            by_code.setdefault(allowed.code, []).append(allowed)
+        open_ended = bool(by_code.keys() & {"Element", "BackboneElement", "Resource", "DomainResource"})
+
+        def check(item: Item, report: Report) -> None:
+            rules = by_code.get(item.type)
+            if rules is None:
+                if "." in item.type or open_ended or not item.type:
+                    rules = [r for found in by_code.values() for r in found]
+                else:
+                    report.profile_type(item.type, sorted(by_code), item.path)
+                    return
+            self._profiled(item, rules, report)
+
+        return check
+
+    def _profiled(self, item: Item, rules: list[TypeRule], report: Report) -> None:
+        profiles = [p for r in rules for p in r.profiles]
+        if profiles and item.value.__class__ is dict:
+            self._one_of(item, profiles, report)
+        targets = [t for r in rules for t in r.targets]
+        if targets and item.type == "Reference" and item.value.__class__ is dict:
+            self.targets.check(item, targets, [a for r in rules for a in r.aggregation], report)
+
+    def _one_of(self, item: Item, profiles: list[str], report: Report) -> None:
+        known = [p for p in profiles if not self.library.is_base(p)]
+        if len(known) < len(profiles) and any(self.library.type_of(p) in (item.type, "Resource") for p in profiles):
+            return
+        if len(known) == 1:
+            check = self.profile(known[0])
+            wanted = self.library.type_of(known[0])
+            if check is None:
+                report.profile_unknown(known[0], item.path)
+            elif item.type == wanted:
+                check(item, report)
+            elif item.type in resource_types():
+                report.profile_type(item.type, [str(wanted)], item.path)
+            return
+        verdicts = [self.conforms(item, p, report) for p in known]
+        if True not in verdicts and None not in verdicts:
+            report.no_profile(known, item.path)
+
+
+def _count(count: int, name: str, minimum: int | None, maximum: int | None, path: Path, report: Report) -> None:
+    if minimum is not None and count < minimum:
+        report.missing(name, path)
+    if maximum is not None and 0 <= maximum < count:
+        report.too_many(name, maximum, path)
+
+
+def _missing_slices(spec: Spec, path: Path, report: Report) -> None:
+    for piece in spec.slices.values():
+        if piece.min:
+            report.missing(f"{spec.name}:{piece.slice}", path)
+
+
+def _values(spec: Spec) -> ItemCheck | None:
+    fixed, pattern, length, low, high = spec.fixed, spec.pattern, spec.max_length, spec.low, spec.high
+    if all(fact is None for fact in (fixed, pattern, length, low, high)):
+        return None
+
+    def check(item: Item, report: Report) -> None:
+        value = item.value
+        if value is None:
+            if fixed is not None or pattern is not None:
+                report.not_fixed(item.path, fixed if fixed is not None else pattern)
+            return
+        if fixed is not None and not same(fixed, value):
+            report.not_fixed(item.path, fixed)
+        if pattern is not None and not fits(pattern, value):
+            report.not_fixed(item.path, pattern)
+        if length is not None and isinstance(value, str) and len(value) > length:
+            report.bad_value(item.type, item.path, f"longer than {length}")
+        if _outside(value, low, high):
+            report.bad_value(item.type, item.path, "out of range")
+
+    return check
+
+
+def _outside(value: Any, low: Any, high: Any) -> bool:
+    try:
+        return bool((low is not None and value < low) or (high is not None and value > high))
+    except TypeError:
+        return _outside_quantity(value, low, high)
+
+
+def _outside_quantity(value: Any, low: Any, high: Any) -> bool:
+    bounds = [b.get("value") for b in (low, high) if isinstance(b, dict)]
+    number = value.get("value") if isinstance(value, dict) else None
+    if number is None or not bounds:
+        return False
+    least = low.get("value") if isinstance(low, dict) else None
+    most = high.get("value") if isinstance(high, dict) else None
+    return (least is not None and number < least) or (most is not None and number > most)
+
+
+def _bound(spec: Spec) -> ItemCheck | None:
+    if spec.binding is None:
+        return None
+    value_set, strength = spec.binding
+
+    def check(item: Item, report: Report) -> None:
+        bound = binding(item.type, value_set, strength)
+        if bound is not None and item.value is not None:
+            bound(item.value, item.path, report)
+
+    return check
+
+
+def _rules(spec: Spec) -> ItemCheck | None:
+    rules: list[Rule] = [rule(c.key, c.expression, c.severity) for c in spec.constraints.values()]
+    if not rules:
+        return None
+
+    def check(item: Item, report: Report) -> None:
+        for one in rules:
+            one(item.value, item.type, item.companion, item.path, report)
+
+    return check
+
+
+__all__ = ["Item", "ItemCheck", "Overlay", "is_primitive", "items_of", "render"]

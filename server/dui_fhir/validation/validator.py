@@ -1,0 +1,114 @@
+"""One call for all of validation: structure, profiles, terminology, invariants, references inside a Bundle."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from dui_fhir.domain.change import Resource
+from dui_fhir.domain.issues import Issue
+from dui_fhir.validation.bindings import Terminology, verdict
+from dui_fhir.validation.bundle import Entries, check_bundle, contained_in, node
+from dui_fhir.validation.extensions import Extensions
+from dui_fhir.validation.faults import Path, Report
+from dui_fhir.validation.fhirpath import Node
+from dui_fhir.validation.library import Library
+from dui_fhir.validation.overlay import Item, Overlay
+from dui_fhir.validation.structure import check_resource
+
+
+class Validator:
+    """Checks resources against R4 and the profiles of a library; safe to share between threads, compiles at first use."""
+
+    def __init__(self, library: Library | None = None, terminology: Terminology | None = None) -> None:
+        self.library = library if library is not None else Library()
+        self.terminology = terminology
+        self._overlay = Overlay(self.library)
+        self._extensions = Extensions(self._overlay)
+
+    def validate(
+        self, resource: Resource, profiles: Iterable[str] = (), *, path: str = "", declared: bool = True
+    ) -> list[Issue]:
+        """Return all the faults of a resource, with their places.
+
+        ``profiles`` are canonicals (``url|version``) to follow beside those of ``meta.profile``, which count unless
+        ``declared`` is False. A profile that is not known is told as an information.
+        """
+        report = self._report(resource, declared)
+        place = path or str(resource.get("resourceType", "Resource"))
+        check_resource(resource, report, place)
+        report.resource = report.root = resource
+        for canonical in profiles:
+            self._profile(resource, canonical, place, report)
+        return _distinct(report.issues)
+
+    def _report(self, resource: Resource, declared: bool) -> Report:
+        report = Report(terminology=self.terminology)
+        report.extension = self._extensions.check
+        report.profiles = self._of_resource if declared else self._bundle_only
+        stack = _Bundles(report)
+        stack.enter(resource)
+        report.resolve = stack.resolve
+        report.conforms = lambda n, url: self._overlay.conforms(Item(n.value, n.type, n.extra, "Resource"), url, report)
+        report.member = lambda n, url: _member(n, url, report)
+        return report
+
+    def _bundle_only(self, value: dict[str, Any], path: Path, report: Report) -> None:
+        if value.get("resourceType") == "Bundle":
+            check_bundle(value, Entries(value), report, path)
+
+    def _of_resource(self, value: dict[str, Any], path: Path, report: Report) -> None:
+        """The profiles that a resource says it follows."""
+        self._bundle_only(value, path, report)
+        meta = value.get("meta")
+        declared = meta.get("profile") if isinstance(meta, dict) else None
+        for canonical in declared if isinstance(declared, list) else ():
+            if isinstance(canonical, str):
+                self._profile(value, canonical, path, report)
+
+    def _profile(self, value: dict[str, Any], canonical: str, path: Path, report: Report) -> None:
+        type = value.get("resourceType")
+        if self.library.is_base(canonical):
+            if self.library.type_of(canonical) not in (type, "Resource", "DomainResource"):
+                report.profile_type(str(type), [str(self.library.type_of(canonical))], path)
+            return
+        check = self._overlay.profile(canonical)
+        if check is None:
+            report.profile_unknown(canonical, path)
+        elif self.library.type_of(canonical) != type:
+            report.profile_type(str(type), [str(self.library.type_of(canonical))], path)
+        else:
+            check(Item(value, str(type), None, path), report)
+
+
+class _Bundles:
+    """Follows references inside the outermost Bundle, and to contained resources."""
+
+    def __init__(self, report: Report) -> None:
+        self._report = report
+        self._entries: Entries | None = None
+
+    def enter(self, resource: Resource) -> None:
+        if resource.get("resourceType") == "Bundle":
+            self._entries = Entries(resource)
+
+    def resolve(self, reference: str) -> Node | None:
+        if reference.startswith("#"):
+            return node(contained_in(self._report.root, reference))
+        return None if self._entries is None else node(self._entries.find(reference, self._report.root))
+
+
+def _member(found: Node, value_set: str, report: Report) -> bool | None:
+    value = found.value
+    codings = value.get("coding", [value]) if isinstance(value, dict) else [{"code": value}]
+    told = [
+        verdict(report, value_set, c.get("system"), c["code"])
+        for c in codings
+        if isinstance(c, dict) and isinstance(c.get("code"), str)
+    ]
+    if "valid" in told:
+        return True
+    return None if "unknown" in told else False
+
+
+def _distinct(issues: list[Issue]) -> list[Issue]:
+    """Two profiles that say the same find the same fault: once is enough."""
+    return list(dict.fromkeys(issues))
