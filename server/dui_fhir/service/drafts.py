@@ -54,8 +54,9 @@ class Draft:
 
 @dataclass(frozen=True, kw_only=True)
 class Drafts:
-    """All or nothing. The drafts concern distinct resources."""
+    """All or nothing. The drafts concern distinct resources. ``by_server``: not what a client wrote (a subscription's status)."""
 
     drafts: Sequence[Draft] = ()
     preconditions: Sequence[Precondition] = ()
     jobs: Sequence[Job] = ()
+    by_server: bool = False

@@ -15,6 +15,7 @@ from dui_fhir.search.options import SearchOptions
 from dui_fhir.service.message import ServiceRequest, ServiceResponse
 from dui_fhir.service.structures import Structures
 from dui_fhir.settings import Settings
+from dui_fhir.subscriptions.register import Register
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +42,7 @@ class Engine:
     page_key: bytes
     operations: tuple[Operation | Served, ...] = ()
     structures: Structures = field(default_factory=Structures)
+    subscriptions: Register = field(default_factory=Register)
 
 
 @dataclass

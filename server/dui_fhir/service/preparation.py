@@ -13,7 +13,7 @@ from dui_fhir.domain.issues import Issue
 from dui_fhir.domain.plan import Delete, Operation, Plan, Precondition, Put
 from dui_fhir.domain.structure import Structure
 from dui_fhir.plugin_host import Additions
-from dui_fhir.service import dangling, owner, structures
+from dui_fhir.service import dangling, notices, owner, structures
 from dui_fhir.service.contexts import Contexts
 from dui_fhir.service.drafts import Draft, Drafts
 from dui_fhir.service.engine import Call
@@ -48,14 +48,15 @@ class Preparation:
     def plan(self) -> Plan:
         """Return the transaction: the drafts in order, then what plugins add."""
         added = [self._add(group) for group in self._groups()]
-        operations = [operation for some, _, _ in added for operation in some]
+        more = [written for some, _, _ in added for written in some]
         preconditions: list[Precondition] = [*self._wanted.preconditions]
         preconditions += [precondition for _, some, _ in added for precondition in some]
         jobs = [job for _, _, addition in added for job in addition.jobs]
+        told = notices.notices(self._call, [*zip(self._wanted.drafts, self.operations, strict=True), *more])
         return Plan(
-            operations=(*self.operations, *operations),
-            preconditions=tuple(preconditions),
-            jobs=(*self._wanted.jobs, *jobs),
+            operations=(*self.operations, *(operation for _, operation in more), *told.operations),
+            preconditions=(*preconditions, *told.preconditions),
+            jobs=(*self._wanted.jobs, *jobs, *told.jobs),
             # known to the writer: a plan whose answer was lost with the writer is asked again, and applied once
             request_key=self._call.request.request_key or new_id(),
         )
@@ -66,6 +67,8 @@ class Preparation:
             self._call.engine.host.committed(changes, context)
         if any(d.type == "Organization" for d in self._wanted.drafts):
             self._call.engine.structures.forget(self._call.request.tenant)
+        if any(d.type == "Subscription" for d in self._wanted.drafts):
+            self._call.engine.subscriptions.forget(self._call.request.tenant)
 
     def _groups(self) -> list[tuple[Context, list[Change]]]:
         groups: dict[str | None, tuple[Context, list[Change]]] = {}
@@ -74,18 +77,20 @@ class Preparation:
             groups.setdefault(key, (self._contexts.of(found.structure), []))[1].append(found.change)
         return list(groups.values())
 
-    def _add(self, group: tuple[Context, list[Change]]) -> tuple[list[Operation], tuple[Precondition, ...], Additions]:
+    def _add(
+        self, group: tuple[Context, list[Change]]
+    ) -> tuple[list[tuple[Draft, Operation]], tuple[Precondition, ...], Additions]:
         context, changes = group
         references = [draft.reference for draft in self._wanted.drafts]
         addition = self._call.engine.host.add(changes, context, dict(zip(references, self.issues, strict=True)))
         operations = [self._added(resource) for resource in addition.resources]
         return operations, read_set(addition.reads), addition
 
-    def _added(self, resource: Resource) -> Operation:
+    def _added(self, resource: Resource) -> tuple[Draft, Operation]:
         resource = {**resource, "id": resource.get("id") or new_id()}
         before = self._call.store.read(resource["resourceType"], resource["id"])
         draft = Draft(type=resource["resourceType"], id=resource["id"], resource=resource, before=before, method="PUT")
-        return _Found(self, draft).operation()
+        return draft, _Found(self, draft).operation()
 
 
 class _Found:
@@ -93,6 +98,7 @@ class _Found:
 
     def __init__(self, preparation: Preparation, draft: Draft) -> None:
         self._call, self._draft = preparation._call, draft
+        self._by_server = preparation._wanted.by_server
         self._lookup, self._contexts = preparation._lookup, preparation._contexts
         self.change = draft.change(self._lookup.siblings)
         resource = self.change.after or self.change.before
@@ -120,7 +126,8 @@ class _Found:
             references = dangling.dangling(
                 change.after, change.path, self._lookup, call.request.base_url, self._draft.left_base
             )
-        return (*self._draft.issues, *references, *self._remarks, *call.engine.host.check(change, context))
+        ours = notices.issues(call, change, by_server=self._by_server)
+        return (*self._draft.issues, *references, *self._remarks, *ours, *call.engine.host.check(change, context))
 
     def operation(self) -> Operation:
         """Return the operation of the plan."""

@@ -1,0 +1,75 @@
+"""``Subscription.criteria`` → a node that one resource alone answers.
+
+A change is judged in the writing process, on the values extracted from it: what needs other resources (chains, ``_has``) or
+the instant of the write is refused when the subscription is made, not silently never true.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from urllib.parse import parse_qsl
+
+from dui_fhir.definitions import resource_types
+from dui_fhir.domain.errors import BadRequest
+from dui_fhir.domain.index import IndexValues
+from dui_fhir.domain.query import AllOf, AnyOf, Chain, Has, LastUpdatedIs, Node, Not, SameGroup
+from dui_fhir.search import match
+from dui_fhir.search.options import SearchOptions
+from dui_fhir.search.parse import FORMATS, RESULTS, parse
+
+_NOT_CRITERIA = RESULTS | FORMATS
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Criteria:
+    """A resource type and what its resources must satisfy."""
+
+    type: str
+    node: Node
+
+    def hold(self, type: str, id: str, index: IndexValues) -> bool:
+        """Return whether a resource, given by its index values, satisfies the criteria."""
+        if type != self.type:
+            return False
+        entry = match.Entry(type=type, id=id, instant_ms=0, index=index)
+        return match.matches(self.node, entry, lambda *_: None, lambda *_: ())
+
+
+def compile_criteria(text: str, options: SearchOptions) -> Criteria:
+    """Compile ``Type`` or ``Type?name=value&…``.
+
+    Raises: BadRequest (``subscription-criteria``: no type, a parameter that is no criterion, a chain; ``search-…``).
+    """
+    type, _, query = text.partition("?")
+    if type not in resource_types():
+        raise _refused("un type de ressource FHIR suivi de critères est attendu", "criteria do not start with a type")
+    params = parse_qsl(query, keep_blank_values=True)
+    for name, _ in params:
+        if name.partition(":")[0] in _NOT_CRITERIA:
+            raise _refused(f"« {name[:40]} » n'est pas un critère", "result parameter in criteria")
+    node = parse(type, params, replace(options, lenient=False)).query.where
+    if any(isinstance(part, Chain | Has) for part in _parts(node)):
+        raise _refused(
+            "les critères qui passent par d'autres ressources ne sont pas admis", "chain or _has in criteria"
+        )
+    if any(isinstance(part, LastUpdatedIs) for part in _parts(node)):
+        raise _refused("_lastUpdated n'est pas admis", "_lastUpdated in criteria")
+    return Criteria(type=type, node=node)
+
+
+def _parts(node: Node) -> Iterator[Node]:
+    yield node
+    match node:
+        case AllOf(nodes) | AnyOf(nodes) | SameGroup(nodes):
+            for child in nodes:
+                yield from _parts(child)
+        case Not(child):
+            yield from _parts(child)
+
+
+def _refused(why: str, diagnostics: str) -> BadRequest:
+    return BadRequest.of(
+        "subscription-criteria",
+        f"Les critères de l'abonnement ne conviennent pas : {why}.",
+        diagnostics,
+        ["Subscription.criteria"],
+    )

@@ -1,0 +1,105 @@
+"""The active subscriptions of each tenant, as every writing process knows them, without ever missing one.
+
+A marker resource gets a new version in each transaction that writes a Subscription. What a process has read of the
+subscriptions holds for one version of the marker, and every write has that version as precondition: a process that does
+not know of a new subscription is refused by the writer, reads them again, and writes then.
+"""
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Final
+
+from dui_fhir.domain.body import Body
+from dui_fhir.domain.change import Resource
+from dui_fhir.domain.errors import BadRequest
+from dui_fhir.domain.plan import ABSENT, Put, Refused, VersionIs
+from dui_fhir.domain.query import Query, TokenIs
+from dui_fhir.domain.version import Version
+from dui_fhir.ports import Store
+from dui_fhir.search.extract import Extractor
+from dui_fhir.search.options import SearchOptions
+from dui_fhir.subscriptions.subscription import Watched, watched
+
+MARKER: Final[Resource] = {
+    "resourceType": "Basic",
+    "id": "dui-subscriptions",
+    "meta": {"tag": [{"system": "urn:dui-fhir:tag", "code": "internal"}]},
+    "code": {"coding": [{"system": "urn:dui-fhir:basic", "code": "subscriptions"}]},
+}
+_PAGE = 500
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Known:
+    """The active subscriptions at one version of the marker."""
+
+    marker: int
+    active: tuple[Watched, ...]
+
+    @property
+    def precondition(self) -> VersionIs:
+        """What must still be so when a plan that was judged by them is applied."""
+        return VersionIs(type=MARKER["resourceType"], id=MARKER["id"], version=self.marker)
+
+
+class Register:
+    """See the module. Safe to use from several threads: values are replaced whole."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, Known] = {}
+
+    def of(self, tenant: str, store: Store, options: SearchOptions) -> Known:
+        """Return the subscriptions of a tenant as this process knows them."""
+        known = self._known.get(tenant)
+        if known is None:
+            known = self._known[tenant] = _read(store, options)
+        return known
+
+    def forget(self, tenant: str) -> None:
+        """Read them again at the next question."""
+        self._known.pop(tenant, None)
+
+    def refused(self, tenant: str, refused: Refused) -> None:
+        """Learn from a refusal: where it is the marker's, others wrote subscriptions."""
+        if is_marker(refused.type, refused.id):
+            self.forget(tenant)
+
+
+def is_marker(type: str, id: str) -> bool:
+    """Tell whether this is the marker."""
+    return (type, id) == (MARKER["resourceType"], MARKER["id"])
+
+
+def mark(extractor: Extractor) -> Put:
+    """Return the operation by which a plan tells that it writes subscriptions."""
+    index = extractor.extract(MARKER)
+    return Put(type=MARKER["resourceType"], id=MARKER["id"], body=Body.of(MARKER), index=index, keep_if_same=False)
+
+
+def _read(store: Store, options: SearchOptions) -> Known:
+    # the marker first: subscriptions written meanwhile make the plan refused, never forgotten
+    found = store.read(MARKER["resourceType"], MARKER["id"])
+    marker = ABSENT if found is None or found.deleted else found.version
+    active = () if found is None else tuple(_compiled(store, options))
+    return Known(marker=marker, active=active)
+
+
+def _compiled(store: Store, options: SearchOptions) -> Iterator[Watched]:
+    for version in _active(store):
+        try:
+            yield watched(version.resource(), options)
+        except BadRequest as error:
+            # accepted once, and no longer understood: a parameter went away with its plugin
+            _log.error("subscription %s cannot be evaluated: %s", version.id, error.issues[0].id)
+
+
+def _active(store: Store) -> Iterator[Version]:
+    query = Query(types=("Subscription",), where=TokenIs("status", None, "active"), limit=_PAGE)
+    while True:
+        page = store.search(query)
+        yield from page.matches
+        if page.next is None:
+            return
+        query = replace(query, after=page.next)
