@@ -9,6 +9,7 @@ from dui_fhir.domain.reference import Reference
 from dui_fhir.validation.faults import Path, Report
 from dui_fhir.validation.fhirpath import Node
 
+_INTERACTIONS = frozenset({"transaction", "batch", "transaction-response", "batch-response"})
 _LINKED = frozenset({"document", "message"})
 
 
@@ -36,9 +37,12 @@ class Entries:
         parsed = Reference.parse(bare)
         if parsed is None or parsed.base is not None:
             return None
-        root = _service_root(self.url_of.get(id(owner), ""))
-        if root is not None:
-            return self.by_url.get(f"{root}/{parsed}")
+        url = self.url_of.get(id(owner))
+        if url is not None:  # a relative reference is relative to the full URL of its resource, or to nothing
+            parsed_url = Reference.parse(url)
+            if parsed_url is None:
+                return None
+            return self.by_url.get(f"{parsed_url.base}/{parsed}" if parsed_url.base else str(parsed))
         found = self.by_key.get(str(parsed), [])
         return found[0] if found else None
 
@@ -46,11 +50,6 @@ class Entries:
 def _entries(bundle: dict[str, Any]) -> list[dict[str, Any]]:
     entries = bundle.get("entry")
     return [e for e in entries if isinstance(e, dict)] if isinstance(entries, list) else []
-
-
-def _service_root(url: str) -> str | None:
-    parsed = Reference.parse(url)
-    return None if parsed is None else parsed.base
 
 
 def contained_in(root: Any, reference: str) -> dict[str, Any] | None:
@@ -74,24 +73,40 @@ def check_bundle(bundle: dict[str, Any], entries: Entries, report: Report, path:
     for index, entry in enumerate(bundle.get("entry") or ()):
         if isinstance(entry, dict):
             _full_url(entry, bundle, report, ((path, "entry"), index))
+    _links(bundle, report, path)
     if bundle.get("type") in _LINKED:
         _first_entry_links(bundle, entries, report, path)
 
 
+def _links(bundle: dict[str, Any], report: Report, path: Path) -> None:
+    relations = [link.get("relation") for link in bundle.get("link") or () if isinstance(link, dict)]
+    if any(relations.count(name) > 1 for name in ("self", "first", "last", "next", "previous")):
+        report.add(
+            "validation-bundle-link",
+            "structure",
+            "Un lien du lot est présent deux fois.",
+            "duplicate link relation",
+            path,
+        )
+
+
 def _full_url(entry: dict[str, Any], bundle: dict[str, Any], report: Report, path: Path) -> None:
     url, resource = entry.get("fullUrl"), entry.get("resource")
+    interaction = bundle.get("type") in _INTERACTIONS
     if not isinstance(url, str) or not isinstance(resource, dict):
-        if bundle.get("type") == "document" and isinstance(resource, dict) and not isinstance(url, str):
+        if not interaction and isinstance(resource, dict) and not isinstance(url, str):
             report.missing("fullUrl", path)
         return
-    if not url.startswith(("http:", "https:", "urn:")):
+    if ":" not in url:
         report.add(
             "validation-full-url", "value", "L'adresse « fullUrl » doit être absolue.", "fullUrl not absolute", path
         )
         return
     parsed = Reference.parse(url)
     id = resource.get("id")
-    if parsed is not None and parsed.type == resource.get("resourceType") and id is not None and parsed.id != id:
+    if parsed is None or (interaction and id is None):
+        return
+    if parsed.type != resource.get("resourceType") or parsed.id != id:
         report.add(
             "validation-full-url",
             "value",

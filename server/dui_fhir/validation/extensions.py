@@ -8,9 +8,16 @@ from typing import Any
 
 from dui_fhir.definitions.children import keys
 from dui_fhir.definitions.elements import element_table, kind
+from dui_fhir.domain.issues import Severity
 from dui_fhir.validation.faults import Path, Report
+from dui_fhir.validation.fhirpath import Environment, FhirPathError, Node, compile_expression
 from dui_fhir.validation.library import Structure
 from dui_fhir.validation.overlay import Item, Overlay
+
+
+_OPEN = ("http://example.org/", "http://hl7.org/fhir/StructureDefinition/")
+"""Domains whose extensions may be unknown without fault: that of examples, and HL7's, which grows with each version."""
+_WIDE = frozenset({"*", "CanonicalResource", "MetadataResource"})
 
 
 def labels(path: Path) -> list[str | int]:
@@ -25,8 +32,9 @@ def labels(path: Path) -> list[str | int]:
 class Extensions:
     """The check of one extension, called by the base check at each of them."""
 
-    def __init__(self, overlay: Overlay) -> None:
+    def __init__(self, overlay: Overlay, unknown: Severity = "information") -> None:
         self._overlay = overlay
+        self._unknown_severity = unknown
 
     def check(self, value: dict[str, Any], path: Path, report: Report) -> None:
         """Report what breaks the definition of an extension; inner ones (relative urls) belong to their outer one's."""
@@ -35,11 +43,9 @@ class Extensions:
             return
         modifier = _name(path) == "modifierExtension"
         structure = self._overlay.library.structure(url)
-        if structure is None:
-            _unknown(url, modifier, path, report)
-            return
-        if structure.get("type") != "Extension":
-            _unknown(url, modifier, path, report)
+        if structure is None or structure.get("type") != "Extension":
+            severity = "error" if modifier else self._unknown_severity
+            _unknown(url, modifier, "information" if url.startswith(_OPEN) else severity, path, report)
             return
         check = self._overlay.profile(url)
         if check is not None:
@@ -53,7 +59,7 @@ def _name(path: Path) -> str:
     return found[-1] if found else ""
 
 
-def _unknown(url: str, modifier: bool, path: Path, report: Report) -> None:
+def _unknown(url: str, modifier: bool, severity: Severity, path: Path, report: Report) -> None:
     report.add(
         "validation-modifier-unknown" if modifier else "validation-extension-unknown",
         "extension",
@@ -62,7 +68,7 @@ def _unknown(url: str, modifier: bool, path: Path, report: Report) -> None:
         else "Cette extension n'est pas connue ici ; son contenu n'a pas été vérifié.",
         f"no definition of extension {url[:200]}",
         path,
-        "error" if modifier else "information",
+        severity,
     )
 
 
@@ -81,7 +87,7 @@ def _modifier(structure: Structure, modifier: bool, path: Path, report: Report) 
 
 def _context(structure: Structure, path: Path, report: Report) -> None:
     contexts = [c for c in structure.get("context", ()) if isinstance(c, dict)]
-    if not contexts or any(c.get("type") not in ("element", "extension") for c in contexts):
+    if not contexts or any(_selects(c, path, report) for c in contexts if c.get("type") == "fhirpath"):
         return
     owner, urls = owner_of(path, report)
     allowed = {str(c.get("expression")) for c in contexts if c.get("type") == "element"}
@@ -97,8 +103,40 @@ def _context(structure: Structure, path: Path, report: Report) -> None:
     )
 
 
+def _selects(context: dict[str, Any], path: Path, report: Report) -> bool:
+    """Return whether a FHIRPath context yields the element that carries the extension, or cannot be evaluated."""
+    owner = _carrier(path, report)
+    if owner is None:
+        return False
+    resource = Node(report.resource, str((report.resource or {}).get("resourceType")))
+    try:
+        environment = Environment(resource=resource, resolve=report.resolve, steps=report.steps)
+        found = compile_expression(str(context.get("expression"))).evaluate(resource, environment)
+    except FhirPathError:
+        return True
+    return any(n.__class__ is Node and (n.value is owner or n.extra is owner) for n in found)
+
+
+def _carrier(path: Path, report: Report) -> Any:
+    value: Any = report.resource
+    for label in _inside(path)[:-2]:
+        try:
+            value = value[label]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return value
+
+
+def _inside(path: Path) -> list[str | int]:
+    """Return the labels below the resource that holds the place."""
+    found = labels(path)
+    starts = [i for i, x in enumerate(found) if x in ("resource", "contained")]
+    start = starts[-1] + 1 if starts else 0
+    return found[start + 1 :] if starts and start < len(found) and isinstance(found[start], int) else found[start:]
+
+
 def _fits(allowed: set[str], owner: set[str]) -> bool:
-    return bool({a.partition("#")[2] or a for a in allowed} & owner) or "*" in allowed
+    return bool({a.partition("#")[2] or a for a in allowed} & owner) or bool(_WIDE & allowed)
 
 
 def owner_of(path: Path, report: Report) -> tuple[set[str], set[str]]:
@@ -145,13 +183,8 @@ def _bases(type: str) -> list[str]:
 def _urls(path: Path, report: Report) -> set[str]:
     """The urls of the extensions around, read from the resource itself."""
     found: set[str] = set()
-    all_labels = labels(path)
-    names = [i for i, x in enumerate(all_labels) if x in ("resource", "contained")]
-    start = names[-1] + 1 if names else 0
-    if names and start < len(all_labels) and isinstance(all_labels[start], int):
-        start += 1
     value: Any = report.resource
-    for label in all_labels[start:-2]:
+    for label in _inside(path)[:-2]:
         try:
             value = value[label]
         except (KeyError, IndexError, TypeError):

@@ -14,6 +14,7 @@ from dui_fhir.validation.faults import Path, Report, render
 from dui_fhir.validation.invariants import Rule, rule
 from dui_fhir.validation.library import Library
 from dui_fhir.validation.matching import fits, same
+from dui_fhir.validation.relative import outside_duration
 from dui_fhir.validation.spec import Spec, TypeRule
 from dui_fhir.validation.targets import Targets
 
@@ -126,7 +127,11 @@ class Overlay:
     def element(self, spec: Spec) -> ItemCheck:
         """Compile the check of one item of an element: its value, then its children."""
         checks = [c for c in (self._types(spec), _values(spec), _bound(spec), _rules(spec)) if c is not None]
-        checks += [self._child(child) for child in spec.children.values() if not child.says_nothing]
+        inner = [self._child(child) for child in spec.children.values() if not child.says_nothing]
+        if spec.name in ("contained", "resource") and inner:
+            checks.append(_inside_resource(inner))
+        else:
+            checks += inner
         if len(checks) == 1:
             return checks[0]
 
@@ -213,6 +218,22 @@ class Overlay:
             report.no_profile(known, item.path)
 
 
+def _inside_resource(checks: list[ItemCheck]) -> ItemCheck:
+    """The checks of the elements of a contained or bundled resource, which is their ``%resource``."""
+
+    def check(item: Item, report: Report) -> None:
+        outer = report.resource, report.root
+        if item.type in resource_types():
+            report.resource = item.value
+            if isinstance(item.path, str) or item.path[1] == "resource":
+                report.root = item.value
+        for one in checks:
+            one(item, report)
+        report.resource, report.root = outer
+
+    return check
+
+
 def _count(count: int, name: str, minimum: int | None, maximum: int | None, path: Path, report: Report) -> None:
     if minimum is not None and count < minimum:
         report.missing(name, path)
@@ -250,6 +271,8 @@ def _values(spec: Spec) -> ItemCheck | None:
 
 
 def _outside(value: Any, low: Any, high: Any) -> bool:
+    if isinstance(value, str) and (isinstance(low, dict) or isinstance(high, dict)):
+        return outside_duration(value, low, high)
     try:
         return bool((low is not None and value < low) or (high is not None and value > high))
     except TypeError:

@@ -71,13 +71,16 @@ def _match(overlay: Overlay, spec: Spec, piece: Spec, slicing: Slicing) -> Match
     if not slicing.discriminators:
         check = overlay.element(piece)
         return lambda item, report: overlay.passes(check, item, report)
-    tests = [_test(overlay, spec, piece, kind, path) for kind, path in slicing.discriminators]
+    made = [_test(overlay, spec, piece, kind, path) for kind, path in slicing.discriminators]
+    tests = [t for t in made if t is not None]
+    if not tests:  # nothing tells this slice: no item can be said to be in it
+        return lambda item, report: False
     if len(tests) == 1:
         return tests[0]
     return lambda item, report: all(test(item, report) for test in tests)
 
 
-def _test(overlay: Overlay, spec: Spec, piece: Spec, kind: str, path: str) -> Match:
+def _test(overlay: Overlay, spec: Spec, piece: Spec, kind: str, path: str) -> Match | None:
     if path == "url" and spec.name in ("extension", "modifierExtension"):
         return _by_url(overlay.library, piece)
     if kind == "type":
@@ -127,11 +130,13 @@ def _nodes(item: Item, path: str, report: Report) -> list[Node]:
         return []
 
 
-def _by_type(overlay: Overlay, spec: Spec, piece: Spec, path: str) -> Match:
+def _by_type(overlay: Overlay, spec: Spec, piece: Spec, path: str) -> Match | None:
     wanted = _wanted_types(overlay, piece, path)
     if not wanted and path == "$this" and piece.slice is not None and piece.slice.startswith(spec.name):
         named = piece.slice.removeprefix(spec.name)
         wanted = frozenset({named, named[:1].lower() + named[1:]})
+    if not wanted:
+        return None
     if path.endswith("resolve()"):
         return lambda item, report: _reference_types(item, path, report) & wanted != frozenset()
     return lambda item, report: any(n.type in wanted for n in _nodes(item, path, report))
@@ -160,19 +165,23 @@ def _reference_types(item: Item, path: str, report: Report) -> frozenset[str]:
     return frozenset(t for t in named if t)
 
 
-def _by_existence(overlay: Overlay, piece: Spec, path: str) -> Match:
+def _by_existence(overlay: Overlay, piece: Spec, path: str) -> Match | None:
     targets = at_path(overlay.library, piece, path)
+    if not any(t.max == 0 or t.min for t in targets):
+        return None
     absent = any(t.max == 0 for t in targets)
     return lambda item, report: bool(_nodes(item, path, report)) is not absent
 
 
-def _by_profile(overlay: Overlay, piece: Spec, path: str) -> Match:
+def _by_profile(overlay: Overlay, piece: Spec, path: str) -> Match | None:
     inner = path.removesuffix("resolve()").removesuffix(".") or "$this"
     through = path.endswith("resolve()")
     profiles: list[str] = []
     for target in at_path(overlay.library, piece, inner):
         for allowed in target.types:
             profiles += allowed.targets if through else allowed.profiles
+    if not profiles:
+        return None
 
     def match(item: Item, report: Report) -> bool:
         return any(
@@ -184,14 +193,11 @@ def _by_profile(overlay: Overlay, piece: Spec, path: str) -> Match:
     return match
 
 
-def _by_value(overlay: Overlay, piece: Spec, path: str) -> Match:
+def _by_value(overlay: Overlay, piece: Spec, path: str) -> Match | None:
     targets = at_path(overlay.library, piece, path)
     tests = [t for t in (_value_test(target) for target in targets) if t is not None]
     if not tests:
-        implied = _implied(overlay, piece, path)
-        if implied is not None:
-            return implied
-        return lambda item, report: False
+        return _implied(overlay, piece, path)
 
     def match(item: Item, report: Report) -> bool:
         nodes = _nodes(item, path, report)

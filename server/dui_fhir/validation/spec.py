@@ -67,8 +67,9 @@ def build(structures: Iterable[Mapping[str, Any]], type: str) -> Spec:
     """Merge structures, the most general first, into one tree rooted at the type."""
     root = Spec(name=type)
     for structure in structures:
+        current: dict[str, str] = {}
         for element in elements_of(structure):
-            _merge(_place(root, element), element, type)
+            _merge(_place(root, element, current), element, type)
     return root
 
 
@@ -80,10 +81,13 @@ def elements_of(structure: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [e for e in chosen.get("element", ()) if isinstance(e.get("path"), str)]
 
 
-def _place(root: Spec, element: Mapping[str, Any]) -> Spec:
-    """Return the node of an element, made where missing. Ids say more than paths: they name the slices on the way."""
+def _place(root: Spec, element: Mapping[str, Any], current: dict[str, str]) -> Spec:
+    """Return the node of an element, made where missing. Ids say more than paths: they name the slices on the way.
+
+    Without ids, the order tells: an element belongs to the last slice named of each element above it (``current``).
+    """
     spec = root
-    for segment in _segments(element):
+    for segment in _segments(element, current):
         match = _SEGMENT.fullmatch(segment)
         name, slices = (match[1], match[2]) if match else (segment, None)
         name = name.removesuffix("[x]")
@@ -93,12 +97,21 @@ def _place(root: Spec, element: Mapping[str, Any]) -> Spec:
     return spec
 
 
-def _segments(element: Mapping[str, Any]) -> list[str]:
+def _segments(element: Mapping[str, Any], current: dict[str, str]) -> list[str]:
     path = str(element["path"])
     id = element.get("id")
-    if not isinstance(id, str) or _bare(id) != _bare(path):
-        id = f"{path}:{element['sliceName']}" if element.get("sliceName") else path
-    return _split(id)[1:]
+    if isinstance(id, str) and _bare(id) == _bare(path):
+        return _split(id)[1:]
+    for known in [k for k in current if k == path or k.startswith(path + ".")]:
+        del current[known]
+    if element.get("sliceName"):
+        current[path] = str(element["sliceName"])
+    parts = path.split(".")
+    found = []
+    for depth in range(1, len(parts)):
+        named = current.get(".".join(parts[: depth + 1]))
+        found.append(f"{parts[depth]}:{named}" if named else parts[depth])
+    return found
 
 
 def _bare(id: str) -> str:
@@ -185,14 +198,12 @@ def _types(element: Mapping[str, Any]) -> tuple[TypeRule, ...]:
             aggregation=tuple(t.get("aggregation", ())),
         )
         for t in element.get("type", ())
+        if not str(t.get("code", "")).startswith(_SYSTEM)  # ids and urls, whose FHIR type is in an extension
     )
 
 
 def _code(type: Mapping[str, Any]) -> str:
-    code = str(type.get("code", ""))
-    if not code.startswith(_SYSTEM):
-        return code.removeprefix(BASE)
-    return code.removeprefix(_SYSTEM)[0].lower() + code.removeprefix(_SYSTEM)[1:]
+    return str(type.get("code", "")).removeprefix(BASE)
 
 
 def _slicing(slicing: Mapping[str, Any]) -> Slicing:

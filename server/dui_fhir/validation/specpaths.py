@@ -1,6 +1,7 @@
 """From the path of a discriminator to the nodes of a profile that say what it must be."""
 
 import re
+from collections.abc import Iterator
 
 from dui_fhir.validation.library import Library
 from dui_fhir.validation.spec import Spec
@@ -28,6 +29,8 @@ def _named(library: Library, spec: Spec, name: str) -> list[Spec]:
     child = spec.children.get(name)
     if child is not None:
         return [child]
+    if typed := [c for n, c in spec.children.items() if n.startswith(name) and n[len(name) :][:1].isupper()]:
+        return typed  # the path says value, the profile valueCode
     return [
         inner.children[name]
         for allowed in spec.types
@@ -39,9 +42,15 @@ def _named(library: Library, spec: Spec, name: str) -> list[Spec]:
 def _extensions(library: Library, spec: Spec, url: str) -> list[Spec]:
     from dui_fhir.validation.slicing import extension_url
 
-    slices = spec.children["extension"].slices.values() if "extension" in spec.children else ()
+    slices = list(_all_slices(spec.children["extension"])) if "extension" in spec.children else []
     found = [s for s in slices if extension_url(library, s) == url or s.slice == url]
     return [s for piece in found for s in (piece, *_profiles(library, piece))]
+
+
+def _all_slices(spec: Spec) -> Iterator[Spec]:
+    for piece in spec.slices.values():
+        yield piece
+        yield from _all_slices(piece)
 
 
 def _profiles(library: Library, spec: Spec) -> list[Spec]:

@@ -6,6 +6,7 @@ primitives, empty elements, contained resources, targets of references. Source: 
 references.html.
 """
 
+import re
 from collections.abc import Callable
 from functools import cache
 from typing import Any, TypeAlias
@@ -21,6 +22,9 @@ from dui_fhir.validation.primitives import json_kind, value_check
 
 Check: TypeAlias = Callable[[Any, Path, Report], None]
 Handler: TypeAlias = Callable[[Any, dict[str, Any], Path, Report], None]
+
+
+_LINK = re.compile(r'(?:src|href)="(#[^"]+)"')
 
 
 def check_resource(resource: Resource, report: Report, path: Path | None = None) -> None:
@@ -86,7 +90,7 @@ def type_check(type: str) -> Check:
         if value.__class__ is not dict:
             report.wrong_type("an object", path)
             return
-        if not value:
+        if not value or (len(value) == 1 and "id" in value and not is_resource and type != "Element"):
             report.empty(path)
             return
         if (
@@ -123,6 +127,8 @@ def _compile(type: str) -> tuple[dict[str, Handler], tuple[_Presence, ...]]:
         presences += [_extension_has_value_or_children, _extension_is_defined]
     if type == "Reference":
         presences.append(_fragment_is_contained)
+    if type == "Attachment":
+        presences.append(_size_is_right)
     if "contained" in handlers:
         presences += [_contained_is_referenced, _has_narrative]
     presences += [_invariant(c, type) for c in table.elements[type].constraints if c.key not in ELSEWHERE]
@@ -256,6 +262,8 @@ def _companion(key: str, repeats: bool) -> Handler:
     def single(item: Any, owner: dict[str, Any], path: Path, report: Report) -> None:
         if item.__class__ is not dict:
             report.wrong_type("an object", (path, name))
+        elif len(item) == 1 and "id" in item and key not in owner:  # ele-1: a value or children beside an id
+            report.empty((path, name))
         else:
             check(item, (path, name), report)
 
@@ -315,6 +323,16 @@ def _fragment_is_contained(value: dict[str, Any], path: Path, report: Report) ->
         )
 
 
+def _size_is_right(value: dict[str, Any], path: Path, report: Report) -> None:
+    """Attachment.size is the size of the data before their encoding."""
+    data, size = value.get("data"), value.get("size")
+    if not isinstance(data, str) or not isinstance(size, int):
+        return
+    bare = "".join(data.split())
+    if len(bare) // 4 * 3 - bare[-2:].count("=") != size:
+        report.bad_value("unsignedInt", (path, "size"), "not the size of data")
+
+
 def _contained_is_referenced(value: dict[str, Any], path: Path, report: Report) -> None:
     """dom-3: each contained resource is referred to from its container, or refers to it."""
     contained = value.get("contained")
@@ -329,7 +347,7 @@ def _contained_is_referenced(value: dict[str, Any], path: Path, report: Report) 
 
 
 def fragments(value: Any) -> set[str]:
-    """Return the texts that start with ``#`` anywhere under a value."""
+    """Return the texts that start with ``#`` anywhere under a value, links of narratives included."""
     found: set[str] = set()
     left = [value]
     while left:
@@ -338,8 +356,11 @@ def fragments(value: Any) -> set[str]:
             left += item.values()
         elif item.__class__ is list:
             left += item
-        elif item.__class__ is str and item[:1] == "#":
-            found.add(item)
+        elif item.__class__ is str:
+            if item[:1] == "#":
+                found.add(item)
+            elif '"#' in item:
+                found.update(_LINK.findall(item))
     return found
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from dui_fhir.domain.change import Resource
-from dui_fhir.domain.issues import Issue
+from dui_fhir.domain.issues import Issue, Severity
 from dui_fhir.validation.bindings import Terminology, verdict
 from dui_fhir.validation.bundle import Entries, check_bundle, contained_in, node
 from dui_fhir.validation.extensions import Extensions
@@ -18,11 +18,18 @@ from dui_fhir.validation.structure import check_resource
 class Validator:
     """Checks resources against R4 and the profiles of a library; safe to share between threads, compiles at first use."""
 
-    def __init__(self, library: Library | None = None, terminology: Terminology | None = None) -> None:
+    def __init__(
+        self,
+        library: Library | None = None,
+        terminology: Terminology | None = None,
+        *,
+        unknown_extensions: Severity = "information",
+    ) -> None:
+        """``unknown_extensions``: how an extension without known definition is told."""
         self.library = library if library is not None else Library()
         self.terminology = terminology
         self._overlay = Overlay(self.library)
-        self._extensions = Extensions(self._overlay)
+        self._extensions = Extensions(self._overlay, unknown_extensions)
 
     def validate(
         self, resource: Resource, profiles: Iterable[str] = (), *, path: str = "", declared: bool = True
