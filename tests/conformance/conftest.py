@@ -1,7 +1,11 @@
-"""One application for all pages of the specification; each test has a tenant of its own, over memory."""
+"""One application for all pages of the specification; each test has a tenant of its own.
+
+Over memory; ``DUI_FHIR_TEST_STORE=sqlite`` runs the same tests over SQLite and its writer process.
+"""
 
 import itertools
 import json
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -111,9 +115,11 @@ def pytest_make_parametrize_id(config: Any, val: object, argname: str) -> str | 
 
 
 @pytest.fixture(scope="session")
-def app() -> Iterator[Flask]:
-    settings = Settings({"store": "memory", "log_level": "ERROR"})
-    engine = build_engine(settings)
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
+    store = os.environ.get("DUI_FHIR_TEST_STORE", "memory")
+    data = tmp_path_factory.mktemp("data") if store == "sqlite" else Path("unused")
+    settings = Settings({"store": store, "data_dir": str(data), "log_level": "ERROR"})
+    engine = build_engine(settings, writer="own")
     yield create_app(settings, engine=engine)
     engine.stores.close()
 

@@ -12,7 +12,6 @@ from typing import Any, TypeAlias
 
 from werkzeug.datastructures import EnvironHeaders
 
-from dui_fhir.domain.errors import DuiError
 from dui_fhir.rest.blueprint import Rest, request_id
 from dui_fhir.rest.negotiation import JSON
 from dui_fhir.rest.outgoing import VARY, compressed
@@ -40,8 +39,9 @@ class PlainReads:
         started = time.perf_counter()
         try:
             status, headers, body = self._read(environ, found, started)
-        except DuiError:
-            return self._application(environ, start_response)  # which asks again, and words the error
+        except Exception:
+            # foreseen or not: the application asks again, and words the error or logs it
+            return self._application(environ, start_response)
         start_response(status, headers)
         return (body,)
 
