@@ -230,6 +230,7 @@ class Query:
 
     ``types`` empty = all types. Order: the sort keys, then type, then id. ``limit`` is a number of resources.
     ``total``: ``accurate`` counts all matches, ``none`` does not (a store may still give what costs nothing).
+    ``bytes_max``: the page ends before the resource whose body would take it over that size, but holds at least one.
     """
 
     types: tuple[str, ...]
@@ -238,3 +239,4 @@ class Query:
     limit: int = 50
     after: Cursor | None = None
     total: Literal["none", "accurate"] = "none"
+    bytes_max: int | None = None

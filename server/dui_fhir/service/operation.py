@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
 from dui_fhir.domain.change import Resource
 from dui_fhir.domain.context import Context

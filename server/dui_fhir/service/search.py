@@ -12,10 +12,9 @@ from dui_fhir.search import paging
 from dui_fhir.search.includes import Include, reverse_query
 from dui_fhir.search.parse import ParsedSearch, compartment_node, parse
 from dui_fhir.service import bundles, content, projection
-from dui_fhir.service.contexts import Contexts
 from dui_fhir.service.engine import Call
 from dui_fhir.service.message import Params, ServiceResponse
-from dui_fhir.service.reader import TrackingReader
+from dui_fhir.service.visibility import Visibility
 
 ITERATIONS_MAX = 5
 """Rounds of ``:iterate``."""
@@ -73,9 +72,7 @@ def _limited(call: Call, wanted: ParsedSearch) -> ParsedSearch:
     """Narrow to the compartment of the path, and to what plugins let the actor see."""
     if "member" in call.names:
         wanted = wanted.within(compartment_node(call.type, call.id, wanted.type))
-    contexts = Contexts(call, TrackingReader(call.store, call.options))
-    structure = next((s for s in contexts.structures if s.finess == call.request.actor.structure), None)
-    for node in call.engine.host.limit_search(wanted.type or "*", contexts.of(structure)):
+    for node in Visibility(call).of(wanted.type):
         wanted = wanted.within(node)
     return wanted
 

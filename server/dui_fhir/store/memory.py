@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
+from itertools import accumulate, islice
 from uuid import uuid4
 
 from dui_fhir.domain.clock import SystemClock
@@ -194,6 +194,9 @@ class MemoryStore:
         with self._lock:
             entries, following, total = match.page(self._entries(), query)
             matches = tuple(self._held[(e.type, e.id)].last for e in entries)
+            fitting = _fitting(matches, query.bytes_max)
+            if fitting < len(matches):
+                return self.search(replace(query, limit=fitting, bytes_max=None))
             return SearchPage(matches=matches, next=following, total=total)
 
     def count(self, query: Query) -> int:
@@ -282,6 +285,14 @@ def _due(job: Job, now_ms: int) -> bool:
 def _leased(job: Job, until_ms: int) -> Job:
     # counted here and not at settlement, so that a job that kills its worker runs out of attempts too
     return replace(job, state="leased", lease=str(uuid4()), lease_until_ms=until_ms, attempts=job.attempts + 1)
+
+
+def _fitting(matches: Sequence[Version], bytes_max: int | None) -> int:
+    """Return how many of the first matches a page of that size holds: at least one."""
+    if bytes_max is None:
+        return len(matches)
+    sizes = accumulate(len(version.body or b"") for version in matches)
+    return max(sum(size <= bytes_max for size in sizes), min(1, len(matches)))
 
 
 class MemoryStores:

@@ -1,1 +1,19 @@
-"""The operations that the server itself offers; each module has ``operation(host) -> Operation``."""
+"""The operations that the server itself offers.
+
+A module gives ``operation(…)`` or ``operations(…)``: values of :class:`dui_fhir.domain.operation.Operation`, which say what to
+write, or of :class:`dui_fhir.service.engine.Served`, which answer by themselves; :func:`served` lists the latter.
+"""
+
+from dui_fhir.service.engine import Served
+from dui_fhir.service.operations import document, everything, lastn, meta, validate
+
+
+def served() -> tuple[Served, ...]:
+    """Return the operations of R4 that page, stream or only read."""
+    return (
+        *everything.operations(),
+        *meta.operations(),
+        document.operation(),
+        lastn.operation(),
+        validate.operation(),
+    )

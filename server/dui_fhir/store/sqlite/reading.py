@@ -136,10 +136,9 @@ def search(connection: Connection, dictionary: Dictionary, query: Query) -> Sear
             break
     if query.sort and len(searches) > 1:
         hits = merged(hits, query.sort)
-    page = hits[: query.limit]
-    return SearchPage(
-        matches=_bodies(connection, page), next=page[-1][0] if page and len(hits) > len(page) else None, total=total
-    )
+    matches = _bodies(connection, hits[: query.limit], query.bytes_max)
+    following = hits[len(matches) - 1][0] if matches and len(hits) > len(matches) else None
+    return SearchPage(matches=matches, next=following, total=total)
 
 
 def count(connection: Connection, dictionary: Dictionary, query: Query) -> int:
@@ -152,11 +151,15 @@ def _searches(connection: Connection, dictionary: Dictionary, query: Query) -> l
     return [TypeSearch(connection, dictionary, type, query) for type in sorted(set(types))]
 
 
-def _bodies(connection: Connection, page: Sequence[Hit]) -> tuple[Version, ...]:
+def _bodies(connection: Connection, page: Sequence[Hit], bytes_max: int | None) -> tuple[Version, ...]:
     statement = f"SELECT {_VERSION} FROM resource r CROSS JOIN version v ON v.seq = r.seq WHERE r.rid = ?"
-    versions = []
+    versions: list[Version] = []
+    size = 0
     for cursor, rid in page:
         row = connection.execute(statement, (rid,)).fetchone()
+        size += len(row[-1])
+        if bytes_max is not None and size > bytes_max and versions:
+            break
         versions.append(_version(str(cursor[-2]), str(cursor[-1]), row))
     return tuple(versions)
 

@@ -1,0 +1,108 @@
+"""``$validate``: would this be accepted? Nothing is written. Source: FHIR R4, resource-operation-validate.html.
+
+Without ``mode`` the content alone is judged. With ``create``, ``update`` or ``delete`` the whole road of a write is gone,
+rules of the corridors included, up to the store. The answer is 200 with all remarks, whatever they say.
+"""
+
+from typing import Any
+
+from dui_fhir.definitions import operation_definitions
+from dui_fhir.domain.change import Resource
+from dui_fhir.domain.errors import BadRequest, DuiError
+from dui_fhir.domain.issues import Issue, outcome
+from dui_fhir.service import content, parameters, read
+from dui_fhir.service.create import new_draft
+from dui_fhir.service.drafts import Draft, Drafts
+from dui_fhir.service.engine import Call, Served
+from dui_fhir.service.message import ServiceResponse
+from dui_fhir.service.preparation import Preparation
+from dui_fhir.validation.faults import Report
+from dui_fhir.validation.structure import check_resource
+
+_MODES = ("create", "update", "delete")
+
+
+def operation() -> Served:
+    """Return the operation."""
+    definition = {**operation_definitions()["Resource-validate"], "affectsState": False}
+    return Served(definition=definition, serve=lambda call: _serve(call, definition))
+
+
+def _serve(call: Call, definition: Resource) -> ServiceResponse:
+    """Return an OperationOutcome. Raises: BadRequest (``core-validate-…``, and content that cannot be read as a resource)."""
+    inputs = parameters.of_call(call, definition)
+    resource, mode = inputs.get("resource"), inputs.get("mode")
+    if mode is not None and mode not in _MODES:
+        raise BadRequest.of("core-validate-mode", "mode vaut create, update ou delete.", "unknown mode")
+    if mode == "delete":
+        return _outcome(_remarks(call, _deletion(call)))
+    if resource is None:
+        resource = _stored(call)
+    content.checked(resource, call.type)
+    issues = _content(resource) if mode is None else _remarks(call, _write(call, resource, mode))
+    return _outcome((*issues, *_about_profile(inputs.get("profile"))))
+
+
+def _stored(call: Call) -> Resource:
+    if "id" not in call.names:
+        raise BadRequest.of(
+            "core-validate-resource", "Donnez la ressource à valider, ou son identifiant.", "no resource to validate"
+        )
+    return read.present(call.store.read(call.type, call.id), call.type).resource()
+
+
+def _content(resource: Resource) -> tuple[Issue, ...]:
+    report = Report()
+    check_resource(resource, report)
+    return tuple(report.issues)
+
+
+def _about_profile(profile: Any) -> tuple[Issue, ...]:
+    if profile is None:
+        return ()
+    return (
+        Issue(
+            severity="information",
+            code="not-supported",
+            id="core-validate-profile",
+            text="Le profil demandé n'a pas été vérifié.",
+            diagnostics="profiles are not validated by this operation",
+        ),
+    )
+
+
+def _write(call: Call, resource: Resource, mode: str) -> Draft:
+    id = call.names.get("id", resource.get("id"))
+    if mode == "create":
+        return new_draft(resource)
+    if id is None:
+        raise BadRequest.of(
+            "core-validate-id", "Une mise à jour concerne une ressource existante : donnez son « id ».", "no id"
+        )
+    before = call.store.read(call.type, id)
+    return Draft(type=call.type, id=id, resource={**resource, "id": id}, before=before, method="PUT")
+
+
+def _deletion(call: Call) -> Draft:
+    if "id" not in call.names:
+        raise BadRequest.of(
+            "core-validate-id", "Une suppression concerne une ressource existante : donnez son « id ».", "no id"
+        )
+    before = read.present(call.store.read(call.type, call.id), call.type)
+    return Draft(type=call.type, id=call.id, resource=None, before=before, method="DELETE")
+
+
+def _remarks(call: Call, draft: Draft) -> tuple[Issue, ...]:
+    """Return what the road of a write says of a draft; what refuses it is told like the rest."""
+    try:
+        prepared = Preparation(call, Drafts(drafts=[draft]))
+        prepared.plan()
+    except DuiError as error:
+        if error.status >= 500:
+            raise
+        return tuple(error.issues)
+    return tuple(issue for issues in prepared.issues for issue in issues)
+
+
+def _outcome(issues: tuple[Issue, ...]) -> ServiceResponse:
+    return ServiceResponse(status=200, body=outcome(tuple(dict.fromkeys(issues))))
