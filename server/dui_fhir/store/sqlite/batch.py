@@ -43,7 +43,7 @@ class Batch:
         self._dictionary = dictionary
         self._sequence = last_sequence
         self._rid = last_rid
-        self._resources: dict[Key, Row] = {}
+        self._resources: dict[Key, Row | None] = {}
         self._unflushed: set[Key] = set()
         self._indexed: set[int] = set()
         self._versions: list[tuple[Any, ...]] = []
@@ -69,10 +69,11 @@ class Batch:
             by_type.setdefault(type, []).append(id)
         for type, ids in by_type.items():
             self._read(type, ids)
-        return {key: self._resources[key] for key in wanted if key in self._resources}
+        return {key: row for key in wanted if (row := self._resources[key]) is not None}
 
     def _read(self, type: str, ids: Sequence[str]) -> None:
         t = self._dictionary.type(type)
+        self._resources |= dict.fromkeys([(type, id) for id in ids])
         for start in range(0, len(ids), KEYS_PER_QUERY):
             part = ids[start : start + KEYS_PER_QUERY]
             width = next(c for c in reversed(CHUNKS) if c >= len(part))
@@ -180,7 +181,10 @@ class Batch:
     def flush_resources(self) -> None:
         """Write versions and resources only: enough to know who holds a key."""
         self._insert("INSERT INTO version", self._versions)
-        self._insert("INSERT OR REPLACE INTO resource", [self._resources[key] for key in self._unflushed])
+        self._insert(
+            "INSERT OR REPLACE INTO resource",
+            [row for key in self._unflushed if (row := self._resources[key]) is not None],
+        )
         for t, change in self._live.items():
             if change:
                 self._connection.execute("UPDATE type SET live = live + ? WHERE t = ?", (change, t))

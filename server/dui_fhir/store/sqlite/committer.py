@@ -28,6 +28,7 @@ Answer: TypeAlias = Result | DuiError
 
 CHECKPOINT_PAGES = 16_000
 REQUEST_KEYS_KEPT_MS = 30 * 86_400_000
+REQUEST_KEYS_PURGED = 64
 
 
 class Lost(Exception):
@@ -39,6 +40,7 @@ class Committer:
 
     def __init__(self, path: Path, tenant: str, clock: Clock, *, cache_mib: int = 64) -> None:
         self._clock = clock
+        self._remembered = 0
         self._connection = driver.connect(path, read_only=False, cache_mib=cache_mib)
         try:
             schema.check(self._connection, tenant)
@@ -136,17 +138,18 @@ class Committer:
         if request_key is None:
             return None
         row = self._connection.execute("SELECT answer FROM request WHERE key = ?", (request_key,)).fetchone()
-        return replace(wire.decode(wire.unpack(row[0])), replayed=True) if row else None
+        return replace(wire.decode_committed(wire.unpack(row[0])), replayed=True) if row else None
 
     def _remember(self, request_key: str, committed: Committed) -> None:
-        answer = wire.pack(wire.encode(committed))[wire.LENGTH.size :]
+        answer = wire.pack(wire.encode_committed(committed))[wire.LENGTH.size :]
         row = (request_key, committed.instant_ms, answer)
         self._connection.execute("INSERT INTO request VALUES (?, ?, ?)", row)
-        # a few at a time: each new key removes at most two that nobody will ask for any more
-        self._connection.execute(
-            "DELETE FROM request WHERE key IN (SELECT key FROM request WHERE instant < ? ORDER BY instant LIMIT 2)",
-            (committed.instant_ms - REQUEST_KEYS_KEPT_MS,),
-        )
+        self._remembered += 1
+        if self._remembered % REQUEST_KEYS_PURGED == 0:
+            self._connection.execute(
+                "DELETE FROM request WHERE key IN (SELECT key FROM request WHERE instant < ? ORDER BY instant LIMIT ?)",
+                (committed.instant_ms - REQUEST_KEYS_KEPT_MS, 2 * REQUEST_KEYS_PURGED),
+            )
 
     def _release_keys(self, decision: Decision) -> None:
         for write in decision.writes:

@@ -13,7 +13,7 @@ CellKind = Literal[
 written, perhaps one under its display unit, perhaps a canonical one, and ``order``: the bounds it sorts by."""
 
 RANGED: frozenset[str] = frozenset({"date", "number", "quantity", "unit", "canonical"})
-ORDERED: frozenset[str] = frozenset({"date", "number", "order"})
+ORDERED: frozenset[str] = frozenset({"date"})
 
 DATE_WIDTHS_MS = (999, 90_000_000, 32 * 86_400_000, 367 * 86_400_000)
 """Largest ``high - low`` of the classes 0 to 3 of a date (second, day, month, year); class 4 has no bound."""

@@ -180,7 +180,7 @@ class TypeSearch:
         started = self._query.after is not None
         position = self._query.after[0] if self._query.after is not None else None
         everything = f"resource q WHERE q.t = {self._scope.t} AND q.live"
-        if first.value is None or (first.kind is None and first.p is not None):
+        if first.value is None or (first.kind is None and first.p is not None) or first.kind in ("number", "order"):
             return self._sorted(Sql(f"(SELECT q.* FROM {everything}) q"), self._probes("q", frozenset()), keys, limit)
         hits: list[Hit] = []
         if not started or position is not None:
@@ -215,7 +215,7 @@ class TypeSearch:
             return f"resource q WHERE q.t = {t} AND q.live", "q.id", "q.id"
         if key.sort.param == "_lastUpdated":
             return f"resource q INDEXED BY resource_updated WHERE q.t = {t} AND q.live", "q.instant", "q.instant"
-        if key.kind in ("date", "number", "order"):
+        if key.kind == "date":
             down = key.sort.descending
             return f"f_order q WHERE q.p = {p} AND q.d = {int(down)}", "q.k", "-q.k" if down else "q.k"
         table = f"f_text q WHERE q.p = {p}"

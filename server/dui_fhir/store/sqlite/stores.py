@@ -41,8 +41,7 @@ class SqliteStore:
         check(plan)
         repeatable = plan.request_key is not None
         answer = self._client.call("submit", self._tenant, wire.encode_plan(plan), repeatable=repeatable)
-        result: Result = wire.decode(answer)
-        return result
+        return wire.decode_result(answer)
 
     def read(self, type: str, id: str) -> Version | None:
         """See :class:`dui_fhir.ports.Store`."""

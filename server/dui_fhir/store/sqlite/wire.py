@@ -96,6 +96,35 @@ def _decode_operation(data: Any) -> plan.Operation:
     )  # fmt: skip
 
 
+def encode_committed(committed: plan.Committed) -> Any:
+    """Return the answer to a plan as arrays."""
+    written = [(w.type, w.id, w.version, w.instant_ms, w.changed, w.created) for w in committed.written]
+    return (committed.instant_ms, written, committed.replayed)
+
+
+def decode_committed(data: Any) -> plan.Committed:
+    """Return the answer that :func:`encode_committed` wrote."""
+    instant_ms, listed, replayed = data
+    written = tuple(
+        plan.Written(type=type, id=id, version=version, instant_ms=at_ms, changed=changed, created=created)
+        for type, id, version, at_ms, changed, created in listed
+    )
+    return plan.Committed(instant_ms=instant_ms, written=written, replayed=replayed)
+
+
+def encode_result(result: plan.Result) -> Any:
+    """Return an answer as arrays: a commit's, or a refusal's after None."""
+    return encode_committed(result) if isinstance(result, plan.Committed) else (None, encode(result))
+
+
+def decode_result(data: Any) -> plan.Result:
+    """Return the answer that :func:`encode_result` wrote."""
+    if data[0] is not None:
+        return decode_committed(data)
+    refused: plan.Refused = decode(data[1])
+    return refused
+
+
 def encode(value: Any) -> Any:
     """Return a value of the domain as arrays: a dataclass is its name, then its fields; a dict is JSON."""
     if is_dataclass(value):
