@@ -5,6 +5,7 @@ Source: FHIR R4, bundle.html#references (resolving references in bundles), bdl-7
 
 from typing import Any
 
+from dui_fhir.definitions.elements import resource_types
 from dui_fhir.domain.reference import Reference
 from dui_fhir.validation.faults import Path, Report
 from dui_fhir.validation.fhirpath import Node
@@ -104,7 +105,7 @@ def _full_url(entry: dict[str, Any], bundle: dict[str, Any], report: Report, pat
         return
     parsed = Reference.parse(url)
     id = resource.get("id")
-    if parsed is None or (interaction and id is None):
+    if parsed is None or parsed.type not in resource_types() or (interaction and id is None):
         return
     if parsed.type != resource.get("resourceType") or parsed.id != id:
         report.add(

@@ -14,7 +14,6 @@ from dui_fhir.validation.fhirpath import Environment, FhirPathError, Node, compi
 from dui_fhir.validation.library import Structure
 from dui_fhir.validation.overlay import Item, Overlay
 
-
 _OPEN = ("http://example.org/", "http://hl7.org/fhir/StructureDefinition/")
 """Domains whose extensions may be unknown without fault: that of examples, and HL7's, which grows with each version."""
 _WIDE = frozenset({"*", "CanonicalResource", "MetadataResource"})

@@ -14,6 +14,7 @@ from dui_fhir.validation.faults import Path, Report, render
 from dui_fhir.validation.invariants import Rule, rule
 from dui_fhir.validation.library import Library
 from dui_fhir.validation.matching import fits, same
+from dui_fhir.validation.narrative import language_fault
 from dui_fhir.validation.relative import outside_duration
 from dui_fhir.validation.spec import Spec, TypeRule
 from dui_fhir.validation.targets import Targets
@@ -127,6 +128,8 @@ class Overlay:
     def element(self, spec: Spec) -> ItemCheck:
         """Compile the check of one item of an element: its value, then its children."""
         checks = [c for c in (self._types(spec), _values(spec), _bound(spec), _rules(spec)) if c is not None]
+        if spec.languages:
+            checks.append(_languages(spec.languages))
         inner = [self._child(child) for child in spec.children.values() if not child.says_nothing]
         if spec.name in ("contained", "resource") and inner:
             checks.append(_inside_resource(inner))
@@ -249,7 +252,8 @@ def _missing_slices(spec: Spec, path: Path, report: Report) -> None:
 
 def _values(spec: Spec) -> ItemCheck | None:
     fixed, pattern, length, low, high = spec.fixed, spec.pattern, spec.max_length, spec.low, spec.high
-    if all(fact is None for fact in (fixed, pattern, length, low, high)):
+    shortest = spec.min_length
+    if all(fact is None for fact in (fixed, pattern, length, low, high, shortest)):
         return None
 
     def check(item: Item, report: Report) -> None:
@@ -264,8 +268,19 @@ def _values(spec: Spec) -> ItemCheck | None:
             report.not_fixed(item.path, pattern)
         if length is not None and isinstance(value, str) and len(value) > length:
             report.bad_value(item.type, item.path, f"longer than {length}")
+        if shortest is not None and isinstance(value, str) and len(value) < shortest:
+            report.bad_value(item.type, item.path, f"shorter than {shortest}")
         if _outside(value, low, high):
             report.bad_value(item.type, item.path, "out of range")
+
+    return check
+
+
+def _languages(modes: tuple[str, ...]) -> ItemCheck:
+    def check(item: Item, report: Report) -> None:
+        reason = language_fault(item.value, (report.resource or {}).get("language"), modes)
+        if reason is not None:
+            report.bad_value("Narrative", item.path, reason)
 
     return check
 

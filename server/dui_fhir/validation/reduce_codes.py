@@ -10,19 +10,24 @@ from typing import Any
 
 import orjson
 
+from dui_fhir.definitions import source
 from dui_fhir.definitions.elements import data_types, element_table, resource_types
 
 
 def required_value_sets() -> set[str]:
-    """Return the value sets of the required bindings of R4."""
+    """Return the value sets of the required bindings of R4 and of its extensions."""
     tables = (element_table(t) for t in resource_types() | data_types())
     rows = [e for table in tables for e in table.elements.values()]
-    return {e.value_set.split("|")[0] for e in rows if e.value_set and e.binding_strength == "required"}
+    found = {e.value_set for e in rows if e.value_set and e.binding_strength == "required"}
+    for structure in source.read("r4", "extensions.json"):
+        bindings = [e.get("binding", {}) for e in structure["differential"]["element"]]
+        found |= {b["valueSet"] for b in bindings if b.get("strength") == "required" and "valueSet" in b}
+    return {url.split("|")[0] for url in found}
 
 
-def tables(source: Path) -> dict[str, dict[str, list[str]]]:
+def tables(folder: Path) -> dict[str, dict[str, list[str]]]:
     """Return system → codes by value set, for those that the definitions enumerate in full."""
-    value_sets, systems = _by_url(source / "value-sets.json"), _by_url(source / "code-systems.json")
+    value_sets, systems = _by_url(folder / "value-sets.json"), _by_url(folder / "code-systems.json")
     found = {}
     for url in sorted(required_value_sets() & value_sets.keys()):
         codes = _expanded(value_sets[url], systems)

@@ -1,4 +1,4 @@
-"""Limits that move with the clock: ``minValueDuration`` and ``maxValueDuration`` are counted back from now."""
+"""Limits that move with the clock: ``minValueDuration`` counts back from now, ``maxValueDuration`` forward."""
 
 import datetime as dt
 from decimal import Decimal
@@ -11,15 +11,15 @@ _UNITS = {"a": "year", "mo": "month", "wk": "week", "d": "day", "h": "hour", "mi
 
 
 def outside_duration(value: str, low: Any, high: Any) -> bool:
-    """Return whether a date is earlier than ``low`` ago, or later than ``high`` ago; False where it cannot be told."""
+    """Return whether a date is earlier than ``low`` ago, or later than ``high`` from now; False where it cannot be told."""
     moment = Moment.read(value, "DateTime")
     if moment is None:
         return False
-    least, most = _ago(low), _ago(high)
+    least, most = _shifted(low, -1), _shifted(high, 1)
     return (least is not None and _order(moment, least) == -1) or (most is not None and _order(moment, most) == 1)
 
 
-def _ago(duration: Any) -> Moment | None:
+def _shifted(duration: Any, sign: int) -> Moment | None:
     if not isinstance(duration, dict):
         return None
     unit, amount = _UNITS.get(str(duration.get("code"))), duration.get("value")
@@ -27,7 +27,7 @@ def _ago(duration: Any) -> Moment | None:
         return None
     today = Moment.literal(dt.datetime.now(dt.UTC).date().isoformat())
     try:
-        return add(today, -Decimal(str(amount)), unit)
+        return add(today, sign * Decimal(str(amount)), unit)
     except FhirPathError:
         return None
 

@@ -32,7 +32,7 @@ def slices_check(overlay: Overlay, spec: Spec) -> Callable[[list[Item], Report],
             order.append(at)
             if at >= 0:
                 found[at].append(item)
-            elif slicing.rules == "closed":
+            elif slicing.rules == "closed" or _inner_unknown(spec, item):
                 report.closed(spec.name, item.path)
         for piece, members, inner in zip(pieces, found, checks, strict=True):
             _count(spec, piece, members, items, report)
@@ -41,6 +41,12 @@ def slices_check(overlay: Overlay, spec: Spec) -> Callable[[list[Item], Report],
         _ordered(slicing, order, items, report)
 
     return check
+
+
+def _inner_unknown(spec: Spec, item: Item) -> bool:
+    """A part of a complex extension has no definition of its own: it is one of those of the extension, or nothing."""
+    url = item.value.get("url") if spec.name == "extension" and item.value.__class__ is dict else None
+    return isinstance(url, str) and ":" not in url
 
 
 def _count(spec: Spec, piece: Spec, members: list[Item], items: list[Item], report: Report) -> None:

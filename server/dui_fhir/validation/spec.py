@@ -49,6 +49,8 @@ class Spec:
     binding: tuple[str, str] | None = None
     constraints: dict[str, Constraint] = field(default_factory=dict)
     max_length: int | None = None
+    min_length: int | None = None
+    languages: tuple[str, ...] = ()
     low: Any = None
     high: Any = None
     slicing: Slicing | None = None
@@ -59,8 +61,9 @@ class Spec:
     def says_nothing(self) -> bool:
         """Return whether no value can break this node."""
         facts = (self.min, self.max, self.fixed, self.pattern, self.binding, self.max_length, self.low, self.high)
-        said = any(f is not None for f in facts) or self.types or self.constraints or self.slicing
-        return not said and not self.children and not self.slices
+        if any(f is not None for f in facts) or self.min_length is not None:
+            return False
+        return not (self.types or self.constraints or self.slicing or self.languages or self.children or self.slices)
 
 
 def build(structures: Iterable[Mapping[str, Any]], type: str) -> Spec:
@@ -146,6 +149,7 @@ def _merge(spec: Spec, element: Mapping[str, Any], type: str) -> None:
     if "maxLength" in element:
         spec.max_length = element["maxLength"]
     _merge_binding(spec, element, base)
+    _merge_extensions(spec, element)
     known = {c.key for c in base.constraints} if base is not None else set()
     for constraint in element.get("constraint", ()):
         if constraint.get("expression") and constraint["key"] not in known and not _inherited(constraint):
@@ -187,6 +191,15 @@ def _merge_binding(spec: Spec, element: Mapping[str, Any], base: Element | None)
     pair = (str(binding["valueSet"]), str(binding["strength"]))
     if base is None or (base.value_set, base.binding_strength) != pair:
         spec.binding = pair
+
+
+def _merge_extensions(spec: Spec, element: Mapping[str, Any]) -> None:
+    """Constraints that R4 has no element for: minLength and narrative-language-control."""
+    for extension in element.get("extension", ()):
+        if extension.get("url") == BASE + "minLength":
+            spec.min_length = extension.get("valueInteger")
+        if extension.get("url") == BASE + "narrative-language-control":
+            spec.languages = (*spec.languages, str(extension.get("valueCode")))
 
 
 def _types(element: Mapping[str, Any]) -> tuple[TypeRule, ...]:
