@@ -48,8 +48,11 @@ def owners(resource: Resource, lookup: Lookup) -> frozenset[str]:
     return _Search(lookup).of(resource, DEPTH_MAX)
 
 
-def find(resource: Resource, lookup: Lookup, store: Store) -> tuple[str | None, tuple[Issue, ...]]:
-    """Return the ``Patient/id`` a resource belongs to, and a remark where it is not known or not certain."""
+def find(resource: Resource, lookup: Lookup, store: Store | None) -> tuple[str | None, tuple[Issue, ...]]:
+    """Return the ``Patient/id`` a resource belongs to, and a remark where it is not known or not certain.
+
+    ``store``: where a plan that cites the resource may be; None for a new id, which nothing stored can cite.
+    """
     found = owners(resource, lookup) or _behind(resource, lookup, store)
     if len(found) == 1:
         return next(iter(found)), ()
@@ -109,18 +112,13 @@ def _references(elements: Iterable[dict[str, Any]]) -> Iterator[str]:
             yield str(parsed)
 
 
-def _behind(resource: Resource, lookup: Lookup, store: Store) -> frozenset[str]:
+def _behind(resource: Resource, lookup: Lookup, store: Store | None) -> frozenset[str]:
     """Return the owners of what points to a resource that points to nobody: its siblings, else the stored plans."""
     if resource["resourceType"] in IMPERSONAL - {"Binary"}:
         return frozenset()
     me = f"{resource['resourceType']}/{resource['id']}"
-    pointing = [
-        sibling
-        for key, sibling in lookup.siblings.items()
-        if key != me and any(r == me for r in _references(element for _, element in walk(sibling)))
-    ]
-    found: frozenset[str] = frozenset().union(*(owners(sibling, lookup) for sibling in pointing))
-    if found:
+    found: frozenset[str] = frozenset().union(*(owners(sibling, lookup) for sibling in lookup.pointing_to(me)))
+    if found or store is None:
         return found
     query = StoreQuery(types=(), where=ReferenceIs(SUPPORTS, resource["resourceType"], resource["id"]), limit=2)
     return frozenset().union(*(owners(v.resource(), lookup) for v in store.search(query).matches))

@@ -34,6 +34,7 @@ class Preparation:
         _check_structure(wanted)
         siblings = {d.reference: d.resource for d in wanted.drafts if d.resource is not None}
         self._lookup = Lookup(call.store, siblings, gone=[d.reference for d in wanted.drafts if d.resource is None])
+        self._lookup.prefetch_all()
         self._contexts = Contexts(call, TrackingReader(call.store, call.options))
         self._found = [_Found(self, draft) for draft in wanted.drafts]
         self.issues = tuple(found.issues() for found in self._found)
@@ -110,7 +111,8 @@ class _Found:
 
     def _belongs_to(self, resource: Resource) -> None:
         call = self._call
-        self._owner, about_owner = owner.find(resource, self._lookup, call.store)
+        plans = None if self._draft.method == "POST" else call.store
+        self._owner, about_owner = owner.find(resource, self._lookup, plans)
         self.structure, about_structure = structures.resolve(
             resource, call.request.actor, self._contexts.structures, self._lookup
         )
