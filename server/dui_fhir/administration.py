@@ -12,6 +12,7 @@ from dui_fhir.domain.errors import BadRequest
 from dui_fhir.domain.structure import Structure
 from dui_fhir.plugin_host import PluginHost
 from dui_fhir.ports import Connector, Stores
+from dui_fhir.service.engine import Engine
 from dui_fhir.service.structures import list_structures, register
 from dui_fhir.settings import Settings
 from dui_fhir.store import open_stores
@@ -114,7 +115,7 @@ def run_worker(settings: Settings, *, stop: threading.Event, once: bool = False)
     engine = app.build_engine(settings, writer="client" if not once else "own")
     worker = Worker(
         engine.stores,
-        connectors_of(settings),
+        [*connectors_of(settings), *_subscriptions(engine)],
         settings,
         clock=SystemClock(),
         reader=lambda tenant: TrackingReader(engine.stores.open(tenant)),
@@ -124,6 +125,22 @@ def run_worker(settings: Settings, *, stop: threading.Event, once: bool = False)
         worker.run_all(stop) if once else worker.run_forever(stop)
     finally:
         engine.stores.close()
+
+
+def _subscriptions(engine: Engine) -> list[Connector]:
+    """Return the connector of subscriptions where the settings admit some recipient: else no outbox need be looked at."""
+    settings = engine.settings
+    if not settings.subscription_hosts and not settings.nde_notifications_url:
+        return []
+    from dui_fhir.service.subscribing import SubscriptionStatuses
+    from dui_fhir.subscriptions.delivery import SubscriptionConnector
+
+    statuses = SubscriptionStatuses(engine)
+    return [
+        SubscriptionConnector(
+            settings, stores=engine.stores, statuses=statuses, clock=engine.clock, options=engine.options
+        )
+    ]
 
 
 def connectors_of(settings: Settings) -> list[Connector]:

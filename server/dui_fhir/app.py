@@ -26,7 +26,7 @@ from dui_fhir.rest.plain_reads import PlainReads
 from dui_fhir.search.extract import Extractor
 from dui_fhir.search.options import SearchOptions
 from dui_fhir.service.engine import Engine
-from dui_fhir.service.operations import dmp_submit, served, sign
+from dui_fhir.service.operations import dmp_submit, served, sign, subscription
 from dui_fhir.settings import Settings, load
 from dui_fhir.store import Writer, open_stores
 
@@ -54,7 +54,13 @@ def build_engine(
         extractor=Extractor(registry, zone=options.zone, full_text=options.full_text),
         options=options,
         page_key=_page_key(settings),
-        operations=(*host.operations(), *served(), sign.operation(host), dmp_submit.operation(host)),
+        operations=(
+            *host.operations(),
+            *served(),
+            sign.operation(host),
+            dmp_submit.operation(host),
+            *subscription.operations(stores),
+        ),
     )
 
 

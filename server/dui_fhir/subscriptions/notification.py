@@ -46,7 +46,7 @@ class Event:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Subject:
-    """The subscription that a notification speaks for. ``base_url``: FHIR base that the subscriber knows."""
+    """The subscription that a notification speaks for. ``base_url``: FHIR base that the subscriber knows, "" = not known."""
 
     id: str
     status: str
@@ -55,8 +55,12 @@ class Subject:
 
     @property
     def url(self) -> str:
-        """Absolute URL of the subscription."""
-        return f"{self.base_url}/Subscription/{self.id}"
+        """URL of the subscription."""
+        return self.of(f"Subscription/{self.id}")
+
+    def of(self, reference: str) -> str:
+        """Return the URL of ``Type/id``; itself where no base is known."""
+        return f"{self.base_url}/{reference}" if self.base_url else reference
 
 
 def handshake(subject: Subject, channel: Channel, *, now_ms: int, key: str) -> Message:
@@ -121,7 +125,7 @@ def _bare(event: Event) -> Event:
 
 
 def _entry(subject: Subject, event: Event, *, full: bool) -> dict[str, Any]:
-    entry: dict[str, Any] = {"fullUrl": f"{subject.base_url}/{event.focus}"}
+    entry: dict[str, Any] = {"fullUrl": subject.of(event.focus)}
     if full and event.resource is not None:
         entry["resource"] = event.resource
     created = event.method == "POST"
@@ -157,7 +161,7 @@ def _event_parts(subject: Subject, event: Event) -> list[dict[str, Any]]:
         {"name": "timestamp", "valueInstant": instant(event.instant_ms)},
     ]
     if event.focus:
-        parts.append({"name": "focus", "valueReference": {"reference": f"{subject.base_url}/{event.focus}"}})
+        parts.append({"name": "focus", "valueReference": {"reference": subject.of(event.focus)}})
     if event.state:
         parts.append({"name": "delivery", "valueCode": event.state})
     return parts
