@@ -16,7 +16,7 @@ from dui_fhir.validation.overlay import Item, Overlay
 
 _OPEN = ("http://example.org/", "http://hl7.org/fhir/StructureDefinition/")
 """Domains whose extensions may be unknown without fault: that of examples, and HL7's, which grows with each version."""
-_WIDE = frozenset({"*", "CanonicalResource", "MetadataResource"})
+_WIDE = frozenset({"*", "Element", "CanonicalResource", "MetadataResource"})
 
 
 def labels(path: Path) -> list[str | int]:

@@ -41,12 +41,38 @@ def _matches(version: str, wanted: str) -> bool:
     return version == wanted or version.startswith(wanted + ".")
 
 
+def underlay(spec: Spec, under: Spec) -> None:
+    """Complete the slices below a node with those of the profile of its type: what tells them apart, and their types."""
+    for name, child in spec.children.items():
+        other = under.children.get(name)
+        if other is None:
+            continue
+        if child.slices:
+            child.slicing = child.slicing or other.slicing
+            for key, piece in other.slices.items():
+                if key in child.slices:
+                    _complete(child.slices[key], piece)
+                else:
+                    child.slices[key] = piece
+        underlay(child, other)
+
+
+def _complete(piece: Spec, other: Spec) -> None:
+    piece.types = piece.types or other.types
+    piece.fixed = other.fixed if piece.fixed is None else piece.fixed
+    piece.pattern = other.pattern if piece.pattern is None else piece.pattern
+    for name, child in other.children.items():
+        piece.children.setdefault(name, child)
+    underlay(piece, other)
+
+
 class Library:
     """All sources, in order; trees are built once per canonical."""
 
     def __init__(self, sources: Iterable[Source] = ()) -> None:
         self._sources = list(sources)
         self._specs: dict[str, Spec | None] = {}
+        self._building: set[str] = set()
 
     def structure(self, canonical: str) -> Structure | None:
         """Return the definition of a canonical, with or without ``|version``."""
@@ -80,7 +106,21 @@ class Library:
         structure = self.structure(canonical)
         if structure is None or kind(str(structure.get("type"))) is None:
             return None
-        return build(self.chain(structure), str(structure["type"]))
+        spec = build(self.chain(structure), str(structure["type"]))
+        self._building.add(canonical)
+        self._fill(spec)
+        self._building.discard(canonical)
+        return spec
+
+    def _fill(self, spec: Spec) -> None:
+        """Give the slices named inside an element what the profile of its type says of them."""
+        for node in (*spec.children.values(), *spec.slices.values()):
+            profiles = [p for t in node.types for p in t.profiles]
+            if len(profiles) == 1 and node.children and not self.is_base(profiles[0]) and profiles[0] not in self._building:
+                under = self.spec(profiles[0])
+                if under is not None:
+                    underlay(node, under)
+            self._fill(node)
 
     def chain(self, structure: Structure) -> list[Structure]:
         """Return a definition after its parents. Where a parent is missing, its snapshot speaks for all of them."""

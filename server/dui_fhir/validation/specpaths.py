@@ -42,7 +42,8 @@ def _named(library: Library, spec: Spec, name: str) -> list[Spec]:
 def _extensions(library: Library, spec: Spec, url: str) -> list[Spec]:
     from dui_fhir.validation.slicing import extension_url
 
-    slices = list(_all_slices(spec.children["extension"])) if "extension" in spec.children else []
+    owners = [s for s in (spec, *_profiles(library, spec)) if "extension" in s.children]
+    slices = [piece for owner in owners for piece in _all_slices(owner.children["extension"])]
     found = [s for s in slices if extension_url(library, s) == url or s.slice == url]
     return [s for piece in found for s in (piece, *_profiles(library, piece))]
 
