@@ -111,6 +111,7 @@ def run_worker(settings: Settings, *, stop: threading.Event, once: bool = False)
     """Send what the outbox holds until ``stop`` is set, or once what is due now."""
     from dui_fhir.jobs.worker import Worker
     from dui_fhir.service.reader import TrackingReader
+    from dui_fhir.service.sendings import OutboxTasks
 
     engine = app.build_engine(settings, writer="client" if not once else "own")
     worker = Worker(
@@ -120,6 +121,7 @@ def run_worker(settings: Settings, *, stop: threading.Event, once: bool = False)
         clock=SystemClock(),
         reader=lambda tenant: TrackingReader(engine.stores.open(tenant)),
         index=engine.extractor.extract,
+        tasks=OutboxTasks(engine),
     )
     try:
         worker.run_all(stop) if once else worker.run_forever(stop)

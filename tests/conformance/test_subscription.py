@@ -4,6 +4,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from random import Random
@@ -12,10 +13,16 @@ from typing import Any
 import pytest
 
 from dui_fhir.app import build_engine, create_app
+from dui_fhir.domain.actor import Actor
+from dui_fhir.domain.body import Body
 from dui_fhir.domain.clock import FixedClock
+from dui_fhir.domain.outbox import dmp_job
+from dui_fhir.domain.plan import Plan, Put
 from dui_fhir.jobs import Worker
+from dui_fhir.ports import Delivered
 from dui_fhir.service.engine import Engine
 from dui_fhir.service.reader import TrackingReader
+from dui_fhir.service.sendings import OutboxTasks
 from dui_fhir.service.subscribing import SubscriptionStatuses
 from dui_fhir.settings import Settings
 from dui_fhir.store.memory import MemoryStores
@@ -761,3 +768,46 @@ def test_nde__no_manager__says_so_at_once(bench: Bench, nde: Callable[[str], Any
     bench.work()
 
     assert bench.fhir.get("Subscription/$status?status=error").json["total"] == 1
+
+
+# what the server itself writes
+
+
+def test_event__sending_settled_by_the_worker__is_told(bench: Bench, endpoint: Endpoint) -> None:
+    """An editor learns by a subscription to Task that its document left."""
+    patient = bench.fhir.create({"resourceType": "Patient"})
+    document = {
+        "resourceType": "DocumentReference",
+        "id": "d1",
+        "subject": {"reference": f"Patient/{patient['id']}"},
+        "content": [{"attachment": {"data": "JVBERi0="}}],
+    }
+    job, task = dmp_job(document, replaces=None, actor=Actor(), now=datetime.now(UTC))
+    bench.subscribe("Task?code=dmp-submit&status=completed", endpoint.url)
+    put = Put(type="Task", id=task["id"], body=Body.of(task), index=bench.engine.extractor.extract(task))
+    bench.store.submit(Plan(operations=(put,), jobs=(job,)))
+
+    sender = Worker(
+        bench.engine.stores,
+        [Sending()],
+        bench.engine.settings,
+        clock=bench.clock,
+        reader=lambda tenant: TrackingReader(bench.engine.stores.open(tenant)),
+        index=bench.engine.extractor.extract,
+        tasks=OutboxTasks(bench.engine),
+    )
+    assert sender.run_once(bench.fhir.tenant) == 1
+    bench.work()
+
+    (bundle,) = endpoint.bundles
+    assert _events(bundle)[0]["focus"]["reference"].endswith(f"/t/{bench.fhir.tenant}/fhir/Task/{task['id']}")
+    assert bench.fhir.owner_of(f"Task/{task['id']}") == [f"Patient/{patient['id']}"]
+
+
+class Sending:
+    """A national service that accepts everything."""
+
+    kind = "dmp"
+
+    def deliver(self, tenant: str, job: Any, reader: Any) -> Delivered:
+        return Delivered(evidence={"uniqueId": "2.25.1"})

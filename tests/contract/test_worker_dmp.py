@@ -75,7 +75,7 @@ def _state(settings: Settings, key: str, task_id: str) -> tuple[str, dict[str, A
 def test_run_worker__document_in_the_outbox__reaches_the_dmp_once(tmp_path: Path, fault: str | None) -> None:
     with start_all(tmp_path / "simulateurs", {"dmp": 0, "insi": 0}, environment="test") as simulators:
         settings = Settings(
-            {"data_dir": str(tmp_path / "data"), "dmp_url": simulators.urls["dmp"], "job_retry_first_s": 0.01}
+            {"data_dir": str(tmp_path / "data"), "dmp_url": simulators.urls["dmp"], "job_retry_first_s": 0.4}
         )
         key, task_id = _seed(settings)
         pages = simulators.urls["dmp_pages"].rstrip("/")
@@ -83,7 +83,7 @@ def test_run_worker__document_in_the_outbox__reaches_the_dmp_once(tmp_path: Path
             _ask(f"{pages}/_simulateur/pannes", {"mode": fault, "service": "repository"})
         for _ in range(2 if fault else 1):
             _work(settings)
-            time.sleep(0.02)
+            time.sleep(0.5)
         state, task = _state(settings, key, task_id)
         assert (state, task["status"]) == ("done", "completed"), task.get("statusReason")
         unique_id = task_output(task, "uniqueId")

@@ -9,6 +9,7 @@ import threading
 import traceback
 from collections.abc import Callable, Sequence
 from random import Random
+from typing import Protocol
 
 from dui_fhir.domain.body import Body
 from dui_fhir.domain.change import Resource
@@ -17,7 +18,8 @@ from dui_fhir.domain.index import IndexValues
 from dui_fhir.domain.issues import Issue
 from dui_fhir.domain.job import Job, JobSettlement
 from dui_fhir.domain.outbox import settled_task
-from dui_fhir.domain.plan import Committed, JobHeld, Operation, Plan, Put
+from dui_fhir.domain.plan import Committed, JobHeld, Plan, Put, Refused
+from dui_fhir.domain.version import Version
 from dui_fhir.jobs.backoff import delay_s
 from dui_fhir.jobs.verdict import Verdict, abandoned, verdict
 from dui_fhir.ports import Clock, Connector, Delivery, Reader, RetryLater, Store, Stores
@@ -30,8 +32,36 @@ _ABANDON_FACTOR = 2
 """A job claimed this many times its allowance was never settled by those who claimed it: it kills its workers."""
 
 
+class Tasks(Protocol):
+    """How the Tasks that show sendings are written."""
+
+    def change(self, tenant: str, task: Resource, before: Version) -> Plan:
+        """Return the plan that writes a Task over the version it was made from; it goes into that of the job."""
+
+    def refused(self, tenant: str, refused: Refused) -> None:
+        """Learn that a plan was refused, before it is made again."""
+
+
+class PlainTasks:
+    """Writes Tasks with the given index values, and nothing else."""
+
+    def __init__(self, index: Callable[[Resource], IndexValues]) -> None:
+        self._index = index
+
+    def change(self, tenant: str, task: Resource, before: Version) -> Plan:
+        """See :class:`Tasks`."""
+        put = Put(type="Task", id=task["id"], body=Body.of(task), index=self._index(task), expect=before.version)
+        return Plan(operations=(put,))
+
+    def refused(self, tenant: str, refused: Refused) -> None:
+        """See :class:`Tasks`: nothing to learn."""
+
+
 class Worker:
-    """Sends what is due. ``reader`` gives the Reader of a tenant, ``index`` the index values of a Task."""
+    """Sends what is due. ``reader`` gives the Reader of a tenant, ``index`` the index values of a Task.
+
+    ``tasks`` writes the Tasks in place of ``index``: with what subscribers are to be told of them.
+    """
 
     def __init__(
         self,
@@ -43,13 +73,14 @@ class Worker:
         reader: Callable[[str], Reader],
         index: Callable[[Resource], IndexValues],
         random: Random | None = None,
+        tasks: Tasks | None = None,
     ) -> None:
         self._stores = stores
         self._connectors = {connector.kind: connector for connector in connectors}
         self._settings = settings
         self._clock = clock
         self._reader = reader
-        self._index = index
+        self._tasks = tasks or PlainTasks(index)
         self._random = random or Random()  # noqa: S311 - jitter, not a secret
 
     def run_once(self, tenant: str, stop: threading.Event | None = None) -> int:
@@ -88,17 +119,17 @@ class Worker:
     def _handle(self, tenant: str, store: Store, job: Job) -> None:
         task = self._task(store, job)
         if task is not None and task[0].get("status") in _STOPPED:
-            self._settle(store, job, Verdict(job_state="cancelled"))
+            self._settle(tenant, store, job, Verdict(job_state="cancelled"))
             return
         if job.attempts > _ABANDON_FACTOR * int(self._settings.job_attempts_max):
-            self._settle(store, job, abandoned(_never_settled()))
+            self._settle(tenant, store, job, abandoned(_never_settled()))
             return
-        if not self._begin(store, job):
+        if not self._begin(tenant, store, job):
             return
         delivery = self._deliver(tenant, job)
         result = verdict(delivery, last=job.attempts >= int(self._settings.job_attempts_max))
         log.info("job %s of tenant %s, attempt %d: %s", job.id, tenant, job.attempts, result.task_state)
-        self._settle(store, job, result)
+        self._settle(tenant, store, job, result)
 
     def _deliver(self, tenant: str, job: Job) -> Delivery:
         try:
@@ -111,7 +142,7 @@ class Worker:
             log.error("connector %s failed with %s\n%s", job.kind, type(error).__name__, where)
             return RetryLater(issue=_unexpected(type(error).__name__))
 
-    def _begin(self, store: Store, job: Job) -> bool:
+    def _begin(self, tenant: str, store: Store, job: Job) -> bool:
         """Show that the sending has begun; False where the lease is lost."""
         task = self._task(store, job)
         if task is None or task[0].get("status") == "in-progress":
@@ -119,11 +150,15 @@ class Worker:
         shown = settled_task(
             task[0], status="in-progress", state="sending", text="Envoi en cours", now_ms=self._clock.now_ms()
         )
-        plan = Plan(operations=self._put(shown, task[1]), preconditions=(_held(job),))
-        result = store.submit(plan)
+        change = self._tasks.change(tenant, shown, task[1])
+        result = store.submit(
+            Plan(operations=change.operations, preconditions=(_held(job), *change.preconditions), jobs=change.jobs)
+        )
+        if isinstance(result, Refused):
+            self._tasks.refused(tenant, result)
         return isinstance(result, Committed) or result.reason != "lease"
 
-    def _settle(self, store: Store, job: Job, result: Verdict) -> None:
+    def _settle(self, tenant: str, store: Store, job: Job, result: Verdict) -> None:
         """Settle the job and show it, in one plan; a Task changed meanwhile is read again."""
         now_ms = self._clock.now_ms()
         settlement = JobSettlement(
@@ -136,15 +171,18 @@ class Worker:
         for _ in range(int(self._settings.write_attempts)):
             task = self._task(store, job)
             shown = result.show(task[0], now_ms) if task is not None else None
+            change = self._tasks.change(tenant, shown, task[1]) if task is not None and shown is not None else Plan()
             plan = Plan(
-                operations=self._put(shown, task[1]) if task is not None and shown is not None else (),
-                preconditions=(_held(job),),
+                operations=change.operations,
+                preconditions=(_held(job), *change.preconditions),
+                jobs=change.jobs,
                 settlements=(settlement,),
                 request_key=f"settle|{job.id}|{job.lease}",
             )
             refused = store.submit(plan)
             if isinstance(refused, Committed):
                 return
+            self._tasks.refused(tenant, refused)
             if refused.reason == "lease":
                 log.warning("job %s was taken over before it was settled", job.id)
                 return
@@ -159,13 +197,10 @@ class Worker:
             random=self._random,
         )
 
-    def _task(self, store: Store, job: Job) -> tuple[Resource, int] | None:
+    def _task(self, store: Store, job: Job) -> tuple[Resource, Version] | None:
         type, _, id = (job.task or "").partition("/")
         version = store.read(type, id) if id else None
-        return None if version is None or version.deleted else (version.resource(), version.version)
-
-    def _put(self, task: Resource, version: int) -> tuple[Operation, ...]:
-        return (Put(type="Task", id=task["id"], body=Body.of(task), index=self._index(task), expect=version),)
+        return None if version is None or version.deleted else (version.resource(), version)
 
 
 def _held(job: Job) -> JobHeld:

@@ -2,8 +2,8 @@
 
 from dui_fhir.domain.change import Resource
 from dui_fhir.service.drafts import Draft, Drafts
-from dui_fhir.service.engine import Call, Engine
-from dui_fhir.service.message import ServiceRequest, ServiceResponse
+from dui_fhir.service.engine import Engine
+from dui_fhir.service.sendings import server_call
 from dui_fhir.service.write import commit
 
 
@@ -18,7 +18,7 @@ class SubscriptionStatuses:
 
         Raises: Conflict, Unavailable, as every write.
         """
-        call = self._call(tenant, id)
+        call = server_call(self._engine, tenant, f"Subscription/{id}")
 
         def build() -> Drafts:
             before = call.store.read("Subscription", id)
@@ -30,16 +30,7 @@ class SubscriptionStatuses:
 
         return bool(commit(call, build))
 
-    def _call(self, tenant: str, id: str) -> Call:
-        base_url = f"{str(self._engine.settings.public_url).rstrip('/')}/t/{tenant}/fhir"
-        request = ServiceRequest(tenant=tenant, method="PUT", path=f"Subscription/{id}", base_url=base_url)
-        return Call(engine=self._engine, request=request, dispatch=_nothing)
-
 
 def _with(subscription: Resource, status: str, error: str) -> Resource:
     changed = {key: value for key, value in subscription.items() if key != "error"} | {"status": status}
     return {**changed, "error": error} if error else changed
-
-
-def _nothing(request: ServiceRequest) -> ServiceResponse:
-    raise NotImplementedError("a status is not a request")
