@@ -1,11 +1,16 @@
 """Streams of the outbox: numbers given by the writer, one job at a time, in order."""
 
+import itertools
 import time
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from dui_fhir.domain.job import JobSettlement
 from dui_fhir.domain.plan import Committed
+
+_TENANTS = itertools.count()
 
 
 def _add(store, make, *names, stream="s"):
@@ -96,3 +101,52 @@ def test_settlement__by_an_operator__opens_an_ended_job_again(store, make):
     again = JobSettlement(job=first.id, lease="", state="waiting")
     make.submit(store, settlements=(again,))
     assert [job.key for job in _claim(store)] == ["a"]
+
+
+def test_settlement__several_opened_again__leave_in_order(store, make):
+    _add(store, make, "a", "b", "c", "d")
+    ended = []
+    for _ in range(3):
+        ended += _claim(store)
+        _settle(store, make, ended[-1], "failed")
+    for job in (ended[2], ended[0], ended[1]):
+        make.submit(store, settlements=(JobSettlement(job=job.id, lease="", state="waiting"),))
+    order = []
+    while claimed := _claim(store):
+        assert len(claimed) == 1
+        order.append(claimed[0].key)
+        _settle(store, make, claimed[0], "done")
+    assert order == ["a", "b", "c", "d"]
+
+
+def test_jobs__behind_others_of_the_stream__are_waiting(store, make):
+    _add(store, make, "a", "b")
+    _claim(store)
+    assert [(job.key, job.state) for job in store.jobs(state="waiting")] == [("b", "waiting")]
+    assert store.job("b").state == "waiting"
+
+
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=st.lists(st.tuples(st.sampled_from(["add", "work", "reopen"]), st.integers(0, 5)), max_size=16))
+def test_streams__random_life__one_open_job_at_a_time_in_order(stores, make, steps):
+    store = stores.create(f"s{next(_TENANTS)}")
+    added: list[str] = []
+    ended: dict[str, str] = {}
+    for step, number in steps:
+        if step == "add":
+            added.append(f"k{len(added)}")
+            _add(store, make, added[-1], stream=f"s{number % 2}")
+        elif step == "work":
+            for job in _claim(store, limit=1):
+                _settle(store, make, job, ["done", "failed", "waiting"][number % 3])
+                ended[job.key] = job.id
+        elif ended:
+            id = list(ended.values())[number % len(ended)]
+            make.submit(store, settlements=(JobSettlement(job=id, lease="", state="waiting"),))
+        waiting = [j for j in reversed(store.jobs()) if j.state == "waiting"]
+        heads = [next((j.key for j in waiting if j.stream == s), None) for s in ("s0", "s1")]
+        expected = sorted((k for k in heads if k), key=added.index)
+        claimed = _claim(store)
+        assert [job.key for job in claimed] == expected
+        for job in claimed:
+            _settle(store, make, job, "waiting")

@@ -1,4 +1,8 @@
-"""The outbox of one tenant: its rows, and how they are leased."""
+"""The outbox of one tenant: its rows, and how they are leased.
+
+In the file, a job that waits for an earlier one of its stream is ``behind``, so that claims do not meet it; everybody else
+sees it ``waiting``.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -9,15 +13,10 @@ from dui_fhir.domain.job import Job, JobSettlement
 from dui_fhir.store.sqlite.driver import Connection
 
 _COLUMNS = (
-    "id, kind, key, payload, task, due, attempts, state, lease, lease_until, error, coalesce(s.stream, ''),"
-    " coalesce(s.number, 0)"
+    "id, kind, key, payload, task, due, attempts, iif(state = 'behind', 'waiting', state), lease, lease_until, error,"
+    " coalesce(s.stream, ''), coalesce(s.number, 0)"
 )
 _FROM = "FROM job LEFT JOIN job_stream s ON s.n = job.n"
-_TURN = (
-    "NOT EXISTS (SELECT 1 FROM job_stream earlier"
-    " WHERE earlier.open AND earlier.stream = s.stream AND earlier.number < s.number)"
-)
-"""All earlier jobs of the stream are ended."""
 
 
 def _job(row: Sequence[Any]) -> Job:
@@ -45,7 +44,8 @@ def list_jobs(
 ) -> tuple[Job, ...]:
     """Return jobs, newest first."""
     tests, values = ["1"], list[Any]()
-    for test, value in (("kind = ?", kind), ("state = ?", state), ("s.stream = ?", stream)):
+    state_test = "state IN (?, 'behind')" if state == "waiting" else "state = ?"
+    for test, value in (("kind = ?", kind), (state_test, state), ("s.stream = ?", stream)):
         if value is not None:
             tests.append(test)
             values.append(value)
@@ -74,6 +74,7 @@ def enqueue(connection: Connection, job: Job) -> None:
             " SELECT ?1, coalesce((SELECT max(number) FROM job_stream WHERE stream = ?1), 0) + 1, n FROM job WHERE id = ?2",
             (job.stream, job.id),
         )
+        _turn(connection, job.id)
 
 
 def settle(connection: Connection, settlement: JobSettlement) -> None:
@@ -86,6 +87,25 @@ def settle(connection: Connection, settlement: JobSettlement) -> None:
     connection.execute(
         "UPDATE job_stream SET open = ? WHERE n = (SELECT n FROM job WHERE id = ?)", (int(waiting), settlement.job)
     )
+    _turn(connection, settlement.job)
+
+
+def _turn(connection: Connection, id: str) -> None:
+    """Let the first open job of a stream be claimed and no other, once the job ``id`` of the stream has changed."""
+    first = connection.execute(
+        "SELECT s.n, mine.n FROM job JOIN job_stream mine ON mine.n = job.n"
+        " JOIN job_stream s ON s.stream = mine.stream AND s.open WHERE job.id = ? ORDER BY s.number LIMIT 2",
+        (id,),
+    ).fetchall()
+    if not first:
+        return
+    head, mine = first[0]
+    connection.execute("UPDATE job SET state = 'waiting' WHERE n = ? AND state = 'behind'", (head,))
+    # only these two can be out of place: the job that changed, and the one that was first before it
+    connection.executemany(
+        "UPDATE job SET state = 'behind' WHERE n = ? AND state = 'waiting'",
+        [(n,) for n in {mine, first[-1][0]} - {head}],
+    )
 
 
 def claim(
@@ -94,7 +114,7 @@ def claim(
     """Lease due jobs, oldest first, inside the transaction in progress."""
     query = (
         f"SELECT {_COLUMNS} {_FROM} WHERE state IN ('waiting', 'leased') AND kind IN ({','.join('?' * len(kinds))})"
-        f" AND CASE state WHEN 'waiting' THEN due <= ? ELSE lease_until <= ? END AND {_TURN} ORDER BY job.n LIMIT ?"
+        " AND CASE state WHEN 'waiting' THEN due <= ? ELSE lease_until <= ? END ORDER BY job.n LIMIT ?"
     )
     due = [_job(row) for row in connection.execute(query, (*kinds, now_ms, now_ms, limit)).fetchall()]
     # attempts are counted here and not at settlement, so that a job that kills its worker runs out of them too
