@@ -34,7 +34,7 @@ class Report:
 
     __slots__ = (
         "_limit", "conforms", "extension", "issues", "member", "profiles", "resolve", "resource", "root", "steps",
-        "terminology", "visiting",
+        "depth", "terminology", "verdicts",
     )  # fmt: skip
 
     def __init__(self, limit: int = 500, *, terminology: "Terminology | None" = None) -> None:
@@ -48,19 +48,21 @@ class Report:
         self.member: Callable[[Any, str], bool | None] | None = None
         self.profiles: Callable[[Any, Path, Report], None] | None = None
         self.extension: Callable[[Any, Path, Report], None] | None = None
-        self.visiting: set[tuple[int, str]] = set()
+        self.verdicts: dict[tuple[int, str, int], bool] = {}
+        self.depth = 0
         self.steps = STEPS_MAX
 
     def silent(self) -> "Report":
         """Return a report of the same place whose faults nobody sees."""
         other = Report(self._limit, terminology=self.terminology)
-        for name in ("conforms", "member", "resolve", "resource", "root", "visiting", "steps"):
+        for name in ("conforms", "member", "resolve", "resource", "root", "verdicts", "steps", "extension", "depth"):
             setattr(other, name, getattr(self, name))
         return other
 
     def within(self, resource: Any, reference: str) -> "Report":
         """Return a silent report that stands in the target of a reference."""
         other = self.silent()
+        other.depth += 1
         other.resource = resource
         if not reference.startswith("#"):
             other.root = resource

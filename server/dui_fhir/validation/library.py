@@ -41,6 +41,10 @@ def _matches(version: str, wanted: str) -> bool:
     return version == wanted or version.startswith(wanted + ".")
 
 
+def _type(structure: Structure | None) -> str | None:
+    return None if structure is None else str(structure.get("type"))
+
+
 def underlay(spec: Spec, under: Spec) -> None:
     """Complete the slices below a node with those of the profile of its type: what tells them apart, and their types."""
     for name, child in spec.children.items():
@@ -71,11 +75,19 @@ class Library:
 
     def __init__(self, sources: Iterable[Source] = ()) -> None:
         self._sources = list(sources)
+        self._bases: dict[str, bool] = {}
+        self._found: dict[str, Structure | None] = {}
+        self._types: dict[str, str | None] = {}
         self._specs: dict[str, Spec | None] = {}
         self._building: set[str] = set()
 
     def structure(self, canonical: str) -> Structure | None:
         """Return the definition of a canonical, with or without ``|version``."""
+        if canonical not in self._found:
+            self._found[canonical] = self._find(canonical)
+        return self._found[canonical]
+
+    def _find(self, canonical: str) -> Structure | None:
         url, _, version = canonical.partition("|")
         for source in self._sources:
             found = source.find(url, version or None)
@@ -85,14 +97,19 @@ class Library:
 
     def type_of(self, canonical: str) -> str | None:
         """Return the R4 type that a canonical constrains or defines; None where it is not known."""
-        name = canonical.partition("|")[0].removeprefix(BASE)
-        if kind(name) is not None:
-            return name
-        structure = self.structure(canonical)
-        return None if structure is None else str(structure.get("type"))
+        if canonical not in self._types:
+            name = canonical.partition("|")[0].removeprefix(BASE)
+            structure = None if kind(name) is not None else self.structure(canonical)
+            self._types[canonical] = name if kind(name) is not None else _type(structure)
+        return self._types[canonical]
 
     def is_base(self, canonical: str) -> bool:
         """Return whether a canonical is that of an R4 type, which the base check covers."""
+        if canonical not in self._bases:
+            self._bases[canonical] = self._is_base(canonical)
+        return self._bases[canonical]
+
+    def _is_base(self, canonical: str) -> bool:
         url = canonical.partition("|")[0]
         return url.startswith(BASE) and kind(url.removeprefix(BASE)) is not None
 
@@ -116,7 +133,12 @@ class Library:
         """Give the slices named inside an element what the profile of its type says of them."""
         for node in (*spec.children.values(), *spec.slices.values()):
             profiles = [p for t in node.types for p in t.profiles]
-            if len(profiles) == 1 and node.children and not self.is_base(profiles[0]) and profiles[0] not in self._building:
+            if (
+                len(profiles) == 1
+                and node.children
+                and not self.is_base(profiles[0])
+                and profiles[0] not in self._building
+            ):
                 under = self.spec(profiles[0])
                 if under is not None:
                     underlay(node, under)

@@ -42,26 +42,31 @@ def items_of(owner: Item, name: str) -> list[Item]:
     if type in ("Resource", "DomainResource"):
         type = str(holder.get("resourceType"))
     found: list[Item] = []
-    for key, child_type in _keys(type, name):
+    known = _keys(type, name)
+    if len(known) > _FEW:  # a choice of many types: fewer keys are there than could be
+        present = {key.removeprefix("_"): None for key in holder if key.startswith(name, key[0] == "_")}
+        known = {key: known[key] for key in present if key in known}
+    for key, child_type in known.items():
         value, companion = holder.get(key), holder.get("_" + key)
         if value is not None or companion is not None:
             _append(found, value, companion, child_type, (owner.path, key))
     return found
 
 
-_cache: dict[tuple[str, str], tuple[tuple[str, str], ...]] = {}
+_FEW = 4
+_cache: dict[tuple[str, str], dict[str, str]] = {}
 
 
-def _keys(type: str, name: str) -> tuple[tuple[str, str], ...]:
+def _keys(type: str, name: str) -> dict[str, str]:
     found = _cache.get((type, name))
     if found is None:
         try:
             known = keys(type)
         except KeyError:
-            return ()
-        found = tuple((key, t) for key, (child, t) in known.items() if child.name == name)
+            return {}
+        found = {key: t for key, (child, t) in known.items() if child.name == name}
         if not found and name in known:
-            found = ((name, known[name][1]),)
+            found = {name: known[name][1]}
         _cache[type, name] = found
     return found
 
@@ -109,14 +114,13 @@ class Overlay:
         wanted = self.library.type_of(canonical)
         if wanted != item.type and not (item.value.__class__ is dict and item.type.startswith(f"{wanted}.")):
             return False
-        mark = (id(item.value), canonical)
-        if mark in report.visiting:  # a circle of references holds unless another fault breaks it
-            return True
-        report.visiting.add(mark)
-        try:
+        if item.type not in resource_types():
             return self.passes(check, item, report)
-        finally:
-            report.visiting.discard(mark)
+        mark = (id(item.value), canonical, report.depth)
+        if mark not in report.verdicts:
+            report.verdicts[mark] = True  # a circle of references holds unless another fault breaks it
+            report.verdicts[mark] = self.passes(check, item, report)
+        return report.verdicts[mark]
 
     def passes(self, check: ItemCheck, item: Item, report: Report) -> bool:
         """Return whether a check finds nothing blocking, without reporting."""
@@ -202,11 +206,19 @@ class Overlay:
         if targets and item.type == "Reference" and item.value.__class__ is dict:
             self.targets.check(item, targets, [a for r in rules for a in r.aggregation], report)
 
+    def _by_base(self, value: Any, canonical: str, report: Report) -> bool:
+        """Return whether the base check has already compared an extension with this very definition."""
+        if report.extension is None or not _by_url(value, canonical):
+            return False
+        return self.library.structure(value["url"]) is self.library.structure(canonical)
+
     def _one_of(self, item: Item, profiles: list[str], report: Report) -> None:
         known = [p for p in profiles if not self.library.is_base(p)]
         if len(known) < len(profiles) and any(self.library.type_of(p) in (item.type, "Resource") for p in profiles):
             return
         if len(known) == 1:
+            if item.type == "Extension" and self._by_base(item.value, known[0], report):
+                return
             check = self.profile(known[0])
             wanted = self.library.type_of(known[0])
             if check is None:
@@ -219,6 +231,10 @@ class Overlay:
         verdicts = [self.conforms(item, p, report) for p in known]
         if True not in verdicts and None not in verdicts:
             report.no_profile(known, item.path)
+
+
+def _by_url(value: Any, canonical: str) -> bool:
+    return bool(value.get("url") == canonical.partition("|")[0])
 
 
 def _inside_resource(checks: list[ItemCheck]) -> ItemCheck:

@@ -1,17 +1,20 @@
 """Slices: which item is which, how many of each, in which order. Source: FHIR R4, profiling.html#slicing."""
 
+import re
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from dui_fhir.validation.bindings import verdict
 from dui_fhir.validation.faults import Report
 from dui_fhir.validation.fhirpath import Environment, FhirPathError, Node, compile_expression
+from dui_fhir.validation.fhirpath.values import child_nodes
 from dui_fhir.validation.library import Library
 from dui_fhir.validation.matching import fits, same
 from dui_fhir.validation.overlay import Item, Overlay
 from dui_fhir.validation.spec import Slicing, Spec
 from dui_fhir.validation.specpaths import at_path
 
+_NAMES = re.compile(r"[a-z]\w*(\.[a-z]\w*)*")
 Match: TypeAlias = Callable[[Item, Report], bool | None]
 _BY_URL = Slicing(discriminators=(("value", "url"),))
 _BY_TYPE = Slicing(discriminators=(("type", "$this"),))
@@ -123,6 +126,14 @@ def nodes_at(item: Item, path: str, report: Report) -> list[Node]:
     """Return the elements at the path of a discriminator. Raises: FhirPathError."""
     if path == "$this":
         return [Node(item.value, item.type, item.companion)]
+    if _NAMES.fullmatch(path):
+        found: list[Node] = [Node(item.value, item.type, item.companion)]
+        for name in path.split("."):
+            level: list[Node] = []
+            for node in found:
+                child_nodes(node, name, level)
+            found = level
+        return found
     environment = Environment(resource=None, resolve=report.resolve or (lambda _: None), steps=report.steps)
     text = path.replace("extension(url)", "extension") if "extension(url)" in path else path
     return compile_expression(text).evaluate(Node(item.value, item.type, item.companion), environment)
@@ -235,8 +246,6 @@ def _value_test(target: Spec) -> Callable[[Node, Report], bool] | None:
         return None
 
     def test(node: Node, report: Report) -> bool:
-        from dui_fhir.validation.fhirpath.values import child_nodes
-
         for name, inner in children.items():
             found: list[Any] = []
             child_nodes(node, name, found)

@@ -19,6 +19,10 @@ def named_type(reference: dict[str, Any]) -> str | None:
     return named.rsplit("/", 1)[-1] if isinstance(named, str) else None
 
 
+_DEPTH_MAX = 3
+"""References followed one after the other; beyond, a target is judged by its type, and by the profile it declares."""
+
+
 class Targets:
     """The check of references against the targets that a profile allows."""
 
@@ -36,9 +40,9 @@ class Targets:
             report.target(named, sorted(str(t) for t in types), item.path)
             return
         self._aggregation(item, literal, found, aggregation, report)
-        if found is not None and not any(
-            library.is_base(t) and library.type_of(t) in (found.type, "Resource") for t in targets
-        ):
+        if found is None or report.depth >= _DEPTH_MAX:
+            return
+        if not any(library.is_base(t) and library.type_of(t) in (found.type, "Resource") for t in targets):
             self._profiles(item, found, targets, report)
 
     def _profiles(self, item: "Item", found: Any, targets: list[str], report: Report) -> None:

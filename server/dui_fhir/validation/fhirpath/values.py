@@ -18,6 +18,7 @@ from dui_fhir.validation.fhirpath.moments import Moment, compare
 _CALENDAR = {"year": "a", "month": "mo", "week": "wk", "day": "d", "hour": "h", "minute": "min", "second": "s",
              "millisecond": "ms"}  # fmt: skip
 _MOMENTS = {"date": "Date", "dateTime": "DateTime", "instant": "DateTime", "time": "Time"}
+_FEW = 4
 QUANTITIES = frozenset({"Quantity", "Age", "Distance", "Duration", "Count", "SimpleQuantity", "MoneyQuantity"})
 
 
@@ -79,7 +80,11 @@ def child_nodes(node: Any, name: str, into: list[Any]) -> None:
         return
     holder = node.value
     if holder.__class__ is dict:
-        for key, type in _named(node.type).get(name, ()):
+        pairs = _named(node.type).get(name, ())
+        if len(pairs) > _FEW:  # a choice of many types: fewer keys are there than could be
+            present = {key.lstrip("_") for key in holder if key.startswith(name, key[0] == "_")}
+            pairs = tuple(pair for pair in pairs if pair[0] in present) if present else ()
+        for key, type in pairs:
             _add(holder.get(key), type, holder.get("_" + key), into)
         if node.type == "ClassInfo" and name in holder:
             into.append(holder[name])
@@ -100,7 +105,9 @@ def all_children(node: Any) -> list[Any]:
 def _add(value: Any, type: str, companion: Any, into: list[Any]) -> None:
     if value is None and companion is None:
         return
-    if value.__class__ is list or companion.__class__ is list:
+    if companion is None and value.__class__ is list and type not in ("Resource", "DomainResource"):
+        into += [Node(item, type) for item in value]
+    elif value.__class__ is list or companion.__class__ is list:
         for item, beside in _parallel(value, companion):
             into.append(_made(item, type, beside))
     else:
