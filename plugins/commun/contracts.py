@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from datetime import date
 
-from dui_fhir.api import Change, Context, Issue, Resource
+from dui_fhir.api import Change, Context, Issue, Resource, add_months
+from dui_fhir.api import day_of as day
 
-from .calendar import add_months, day
 from .identities import fault
 from .reading import EXTENSION, codes, extension_value, related, target
 

@@ -4,9 +4,9 @@ import importlib
 import importlib.util
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from dui_fhir.api import Change, Context, Issue, Operation, Remark, Resource, hookimpl
+from dui_fhir.api import Change, ClockRule, Context, Issue, Operation, Remark, Resource, hookimpl
 
-from . import contracts, identities, kept, projects, sending, signing, stays, worklist
+from . import contracts, deadlines, identities, kept, projects, sending, signing, stays, worklist
 
 Check = Callable[[Change, Context], Iterator[Issue]]
 
@@ -42,6 +42,11 @@ def check_sending(document: Resource, channel: str, context: Context) -> list[Is
 @hookimpl
 def add_resources(changes: Sequence[Change], remarks: Sequence[Remark], context: Context) -> list[Resource]:
     return list(worklist.tasks(changes, remarks, context))
+
+
+@hookimpl
+def declare_clock_rules() -> list[ClockRule]:
+    return list(deadlines.RULES)
 
 
 @hookimpl

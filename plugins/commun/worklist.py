@@ -78,6 +78,7 @@ def _settled(change: Change, asked: dict[str, tuple[Remark, Change]], context: C
     criteria = [
         ("focus", f"{change.type}/{change.id}"),
         ("_tag", f"{TAG}|work-list"),
+        ("code", f"{TASK_CODE['system']}|{TASK_CODE['code']}"),  # those of a delay are the daily pass's to close
         ("status", ",".join(sorted(OPEN))),
     ]
     for task in context.reader.search("Task", criteria):

@@ -4,7 +4,9 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any
 
-from dui_fhir.api import Change, Context, Issue, Resource, hookimpl
+from dui_fhir.api import Change, ClockRule, Context, Issue, Resource, hookimpl
+
+from . import deadlines
 
 STAY_IDENTIFIER = "https://identifiant-medicosocial-sejour.esante.gouv.fr"
 EVENT_IDENTIFIER = "https://identifiant-medicosocial-evenement.esante.gouv.fr"
@@ -17,6 +19,11 @@ FIELDS = (
 NURSING_SERVICES = frozenset({"209", "354"})
 """FINESS categories of the services that give nursing care at home: SAD mixte, SSIAD."""
 STAYING = frozenset({"arrived", "triaged", "in-progress", "onleave"})
+
+
+@hookimpl
+def declare_clock_rules() -> list[ClockRule]:
+    return list(deadlines.RULES)
 
 
 @hookimpl

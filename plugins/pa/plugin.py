@@ -4,15 +4,20 @@ from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
-from dui_fhir.api import Change, Context, Issue, Resource, hookimpl
+from dui_fhir.api import Change, ClockRule, Context, Issue, Resource, hookimpl
 
-from . import aggir_response
+from . import aggir_response, deadlines
 from .aggir_response import Contradictory, Declared, Partial
 
 STAY_IDENTIFIER = "https://identifiant-medicosocial-sejour.esante.gouv.fr"
 EXIT_MODE = "https://interop.esante.gouv.fr/ig/fhir/tddui/StructureDefinition/tddui-exit-mode-label"
 PROFESSIONS = "TRE_G15-ProfessionSante"
 DOCTOR = "10"
+
+
+@hookimpl
+def declare_clock_rules() -> list[ClockRule]:
+    return list(deadlines.RULES)
 
 
 @hookimpl

@@ -3,7 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from dui_fhir.api import Change, Context, Issue, Resource, hookimpl, interval
+from dui_fhir.api import Change, ClockRule, Context, Issue, Resource, hookimpl, interval
+
+from . import deadlines
 
 TDDUI = "https://interop.esante.gouv.fr/ig/fhir/tddui"
 DECISION = f"{TDDUI}/StructureDefinition/tddui-decision"
@@ -15,6 +17,11 @@ COMPONENTS = frozenset({"pedagogique", "educative", "therapeutique"})
 STAYING = frozenset({"arrived", "triaged", "in-progress", "onleave"})
 CLOSING, FIRST, AGAIN = "5", "1", frozenset({"6", "7"})
 """TDDUI: typeDecision 5 closes; natureDroit 1 is a first right, 6 a renewal, 7 a revision."""
+
+
+@hookimpl
+def declare_clock_rules() -> list[ClockRule]:
+    return list(deadlines.RULES)
 
 
 @hookimpl

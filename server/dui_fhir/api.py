@@ -4,9 +4,11 @@ Values are those of ``dui_fhir.domain``; what is not listed in ``__all__`` may c
 """
 
 from dui_fhir.domain.actor import SYSTEM, Actor
+from dui_fhir.domain.calendar import add_months, age_at, day_of
 from dui_fhir.domain.change import Change, Interaction, Resource
 from dui_fhir.domain.context import Context, Reader, Renderer
 from dui_fhir.domain.dates import instant, interval, to_ms
+from dui_fhir.domain.dossier import ClockRule, Deadline, Dossier, last, moment, pending, value
 from dui_fhir.domain.errors import (
     BadRequest,
     Conflict,
@@ -22,6 +24,7 @@ from dui_fhir.domain.ids import new_id
 from dui_fhir.domain.issues import Issue, Severity, outcome
 from dui_fhir.domain.job import Job
 from dui_fhir.domain.json import Decimal, dumps, loads
+from dui_fhir.domain.legal_measure import MEASURE, OBJECT_SYSTEM, LegalMeasure
 from dui_fhir.domain.operation import Answer, Operation, OperationRequest
 from dui_fhir.domain.query import (
     AllOf,
@@ -48,6 +51,8 @@ from dui_fhir.ports import Connector, Delivered, Delivery, Rejected, RetryLater,
 from dui_fhir.settings import Setting, Settings
 
 __all__ = [
+    "MEASURE",
+    "OBJECT_SYSTEM",
     "SYSTEM",
     "Actor",
     "AllOf",
@@ -56,13 +61,16 @@ __all__ = [
     "BadRequest",
     "Chain",
     "Change",
+    "ClockRule",
     "Conflict",
     "Connector",
     "Context",
     "DateIs",
+    "Deadline",
     "Decimal",
     "Delivered",
     "Delivery",
+    "Dossier",
     "DuiError",
     "Forbidden",
     "Has",
@@ -70,6 +78,7 @@ __all__ = [
     "Interaction",
     "Issue",
     "Job",
+    "LegalMeasure",
     "Missing",
     "Node",
     "Not",
@@ -99,13 +108,20 @@ __all__ = [
     "Unavailable",
     "Unprocessable",
     "UriIs",
+    "add_months",
+    "age_at",
+    "day_of",
     "dumps",
     "hookimpl",
     "instant",
     "interval",
+    "last",
     "loads",
+    "moment",
     "new_id",
     "outcome",
+    "pending",
     "to_ms",
+    "value",
     "walk",
 ]

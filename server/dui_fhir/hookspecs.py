@@ -24,6 +24,7 @@ import pluggy
 from dui_fhir.domain.actor import Actor
 from dui_fhir.domain.change import Change, Interaction, Resource
 from dui_fhir.domain.context import Context
+from dui_fhir.domain.dossier import ClockRule
 from dui_fhir.domain.issues import Issue
 from dui_fhir.domain.job import Job
 from dui_fhir.domain.operation import Operation
@@ -89,6 +90,26 @@ def declare_rules() -> Sequence[Mapping[str, Any]]:  # type: ignore[empty-body]
         @hookimpl
         def declare_rules() -> list[dict[str, Any]]:
             return [{"id": "XYZ-20", "title": "Le champ A est attendu.", "resource": "Goal", "severity": "warning", "source": "J"}]
+    """
+
+
+@hookspec
+def declare_clock_rules() -> Sequence[ClockRule]:  # type: ignore[empty-body]
+    """Say how the rules of kind ``P`` are checked, every day, in each file of the structures of the plugin.
+
+    When: once, at start-up; each function then runs once a day per file (or per structure).
+    Returns: the id of a rule declared by this plugin and its pure function, which yields the deadlines not met yet; the server
+        opens a task the day after each, and closes it once the function no longer yields it.
+    Combined: concatenated; a second function for one rule is refused, as one for a rule that the plugin does not declare.
+    If it raises: the server does not start; plugin and file are named. An exception of a function is isolated: logged,
+        counted, the tasks of that rule in that file stay as they are.
+    Since: 0.1.
+
+    Example::
+
+        @hookimpl
+        def declare_clock_rules() -> list[ClockRule]:
+            return [ClockRule(id="XYZ-11", find=contract_to_sign)]
     """
 
 

@@ -114,3 +114,29 @@ def test_declare_settings__value_of_another_type__start_refused(host_of, monkeyp
 
     with pytest.raises(ConfigurationError, match="beaucoup"):
         host_of(alpha="@hookimpl\ndef declare_settings():\n    return [Setting('alpha_n', int, 1, 'x')]\n")
+
+
+def test_declare_clock_rules__two_plugins__each_runs_in_its_own_corridor(host_of) -> None:
+    code = "@hookimpl\ndef declare_clock_rules():\n    return [ClockRule(id='{}-01', find=lambda dossier: [])]\n"
+    host = host_of(alpha=code.format("ALPHA"), beta=code.format("BETA"))
+
+    assert [r.id for r in host.clock_rules(["alpha", "beta"])] == ["ALPHA-01", "BETA-01"]
+    assert [r.id for r in host.clock_rules(["beta"])] == ["BETA-01"]
+
+
+@pytest.mark.parametrize(
+    ("item", "told"),
+    [
+        ("ClockRule(id='BETA-01', find=print)", "n'est pas une règle déclarée"),
+        ("'ALPHA-01'", "n'est pas une règle déclarée"),
+        ("*[ClockRule(id='ALPHA-01', find=print)] * 2", "existe déjà"),
+    ],
+)
+def test_declare_clock_rules__rule_of_another_or_twice__start_refused(item, told, host_of) -> None:
+    with pytest.raises(ConfigurationError, match=told):
+        host_of(alpha=f"@hookimpl\ndef declare_clock_rules():\n    return [{item}]\n", beta="")
+
+
+def test_declare_clock_rules__plugin_raises__start_refused_naming_plugin_and_file(host_of) -> None:
+    with pytest.raises(ConfigurationError, match=r"« alpha », plugin.py : declare_clock_rules"):
+        host_of(alpha="@hookimpl\ndef declare_clock_rules():\n    raise ValueError('panne')\n")

@@ -10,6 +10,7 @@ from typing import Any, Self
 from dui_fhir.domain.actor import Actor
 from dui_fhir.domain.change import Change, Resource
 from dui_fhir.domain.context import Context
+from dui_fhir.domain.dossier import ClockRule
 from dui_fhir.domain.errors import ConfigurationError
 from dui_fhir.domain.issues import Issue
 from dui_fhir.domain.job import Job
@@ -236,6 +237,15 @@ class PluginHost:
     def rules(self) -> tuple[Rule, ...]:
         """Return all rules, by plugin then id."""
         return tuple(rule for plugin in self.plugins for rule in sorted(plugin.rules, key=lambda r: r.id))
+
+    def rule(self, id: str) -> Rule | None:
+        """Return the declaration of a rule, None where no plugin in force has it."""
+        return self._rules.get(id)
+
+    def clock_rules(self, corridors: Iterable[str]) -> tuple[ClockRule, ...]:
+        """Return the daily rules of these corridors and of the trunk."""
+        wanted = self._always | frozenset(corridors)
+        return tuple(clock_rule for plugin, clock_rule in self._loaded.clock_rules if plugin in wanted)
 
     def operations(self) -> tuple[Operation, ...]:
         """Return the operations of the plugins."""

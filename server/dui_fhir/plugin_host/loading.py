@@ -9,6 +9,7 @@ import pluggy
 from dui_fhir import hookspecs
 from dui_fhir import settings as server_settings
 from dui_fhir.domain.change import Resource
+from dui_fhir.domain.dossier import ClockRule
 from dui_fhir.domain.operation import Operation
 from dui_fhir.plugin_host import json_files
 from dui_fhir.plugin_host.calls import Calls
@@ -34,6 +35,7 @@ class Loaded:
     checks: tuple[Check, ...] = ()
     definitions: tuple[Resource, ...] = ()
     operations: tuple[Operation, ...] = ()
+    clock_rules: tuple[tuple[str, ClockRule], ...] = ()
     connectors: tuple[Connector, ...] = ()
     commands: tuple[Any, ...] = ()
     access: tuple[tuple[str, Mapping[str, Any]], ...] = ()
@@ -104,6 +106,8 @@ class _Loading:
                 self._declare_entry(self.contents[id], entry, schema)
         for id, setting in self.declared["declare_settings"]:
             self._declare_setting(id, setting)
+        for id, clock_rule in self.declared["declare_clock_rules"]:
+            self._declare_clock_rule(self.contents[id], clock_rule)
 
     def _declared(self, calls: Calls, hook: str) -> Iterator[tuple[str, Any]]:
         for implementation in calls.each(hook):
@@ -124,6 +128,12 @@ class _Loading:
             content.documents.append(document_type(entry, plugin=content.id, folder=content.folder))
         else:
             getattr(content, schema).append(entry)
+
+    def _declare_clock_rule(self, content: Content, clock_rule: Any) -> None:
+        name = getattr(clock_rule, "id", clock_rule)
+        if not isinstance(clock_rule, ClockRule) or name not in {rule.id for rule in content.rules}:
+            text = f"declare_clock_rules : « {name} » n'est pas une règle déclarée par ce couloir"
+            content.faults.append(_fault(CODE, text))
 
     def _declare_setting(self, id: str, setting: Any) -> None:
         if not isinstance(setting, Setting) or not setting.name.startswith(f"{id}_"):
@@ -146,6 +156,7 @@ class _Loading:
         self._refuse("l'URL", urls + self._named("definitions", lambda d: d["url"]))
         operations = self.declared["declare_operations"]
         self._refuse("l'opération", [(id, name, CODE) for id, o in operations for name in _operation_names(o)])
+        self._refuse("l'horloge de la règle", self._named("clock_rules", lambda r: getattr(r, "id", r)))
         self._refuse("le connecteur", self._named("connectors", lambda c: c.kind))
         self._refuse("la commande", self._named("commands", lambda c: c.name))
         self._refuse("le réglage", self._named("settings", lambda s: s.name))
@@ -172,6 +183,7 @@ class _Loading:
             checks=tuple(check for content in contents.values() for check in content.checks),
             definitions=tuple(d for c in contents.values() for d in c.definitions) + computed,
             operations=tuple(o for _, o in self.declared["declare_operations"]),
+            clock_rules=tuple(self.declared["declare_clock_rules"]),
             connectors=tuple(c for _, c in self.declared["declare_connectors"]),
             commands=tuple(c for _, c in self.declared["declare_commands"]),
             access=tuple((id, row) for id, content in items for row in content.access),

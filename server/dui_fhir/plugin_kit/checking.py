@@ -34,6 +34,7 @@ def check_folder(path: Path) -> list[Fault]:
     loaded = load_all([*_trunk(folder), source])
     content = loaded.contents[source.id]
     faults = [*content.faults, *_file_faults(folder), *source_faults(folder), *_declaration_faults(content)]
+    faults += _clock_faults(loaded, source.id)
     faults += _example_faults(loaded, source.id)
     return sorted(dict.fromkeys(faults), key=lambda f: (f.file, f.path, f.text))
 
@@ -84,6 +85,13 @@ def _declaration_faults(content: Content) -> Iterator[Fault]:
         if document.template is not None and not document.template.exists():
             text = f"le modèle {document.template.relative_to(content.folder).as_posix()} est absent"
             yield Fault(file="documents.json", path=document.id, text=text)
+
+
+def _clock_faults(loaded: Loaded, id: str) -> Iterator[Fault]:
+    run = {clock_rule.id for plugin, clock_rule in loaded.clock_rules if plugin == id}
+    for rule in loaded.contents[id].rules:
+        if rule.kind == "P" and rule.id not in run:
+            yield Fault(file=rule.file, text=f"la règle {rule.id} est périodique, et declare_clock_rules ne l'exécute pas")
 
 
 def _source_faults(content: Content) -> Iterator[Fault]:

@@ -39,6 +39,9 @@ class FakeReader:
         if name == "_tag":
             system, _, code = value.partition("|")
             return any((t["system"], t["code"]) == (system, code) for t in resource.get("meta", {}).get("tag", ()))
+        if name == "code":
+            system, _, code = value.partition("|")
+            return any((c["system"], c["code"]) == (system, code) for c in resource.get("code", {}).get("coding", ()))
         assert name in ("subject", "patient", "focus", "target"), name
         links = resource.get(name, ())
         return any(link.get("reference") == value for link in (links if isinstance(links, list) else [links]))

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dui_fhir_plugins.commun import calendar, signing
+from dui_fhir_plugins.commun import signing
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dui_fhir.domain import calendar
 from dui_fhir.domain.actor import Actor
 from dui_fhir.domain.change import Change
 from dui_fhir.domain.context import Context
@@ -59,7 +60,7 @@ def test_add_months__any_date__right_month(start: date, months: int) -> None:
 
 @pytest.mark.parametrize("text", ["2026", "2026-02", "2026-02-30", "", None, 5])
 def test_day__partial_or_no_date__none(text: object) -> None:
-    assert calendar.day(text) is None
+    assert calendar.day_of(text) is None
 
 
 @pytest.mark.parametrize(("end", "refusal"), [("2026-03-05", {"COM-15"}), ("2026-03-06", set()), ("2026-03", set())])

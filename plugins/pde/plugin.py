@@ -1,0 +1,42 @@
+"""What the corridor PDE cannot say in JSON: the measure, the delays."""
+
+from collections.abc import Iterator
+
+from dui_fhir.api import Change, ClockRule, Context, Issue, LegalMeasure, hookimpl
+
+from . import deadlines
+
+_NAMES = (
+    ("type", "son type"), ("decided", "la date de la décision"), ("authority", "l'autorité qui l'a prise"),
+    ("place", "son lieu"), ("motives", "ses motifs"), ("content", "son contenu"),
+)  # fmt: skip
+
+
+@hookimpl
+def declare_clock_rules() -> list[ClockRule]:
+    return list(deadlines.RULES)
+
+
+@hookimpl
+def check_resource(change: Change, context: Context) -> list[Issue]:
+    measure = LegalMeasure.of(change.after) if change.type == "Basic" and change.after else None
+    return [*_decision(measure), *_length(measure, context)] if measure else []
+
+
+def _decision(measure: LegalMeasure) -> Iterator[Issue]:
+    """PDE-01 (D223-14): what the decision of an open measure says."""
+    missing = [french for name, french in _NAMES if not getattr(measure, name)]
+    if missing and measure.ended is None:
+        text = f"La mesure doit citer la décision qui la fonde ; il manque : {', '.join(missing)}."
+        yield _fault("PDE-01", text)
+
+
+def _length(measure: LegalMeasure, context: Context) -> Iterator[Issue]:
+    """PDE-02 (L223-5): an administrative measure lasts one year at most, each time."""
+    last = measure.last_day_allowed(int(context.parameters["pde.mesure_administrative_ans"]))
+    if measure.frame == "administratif" and measure.end and last and measure.end > last:
+        yield _fault("PDE-02")
+
+
+def _fault(rule: str, text: str = "") -> Issue:
+    return Issue(severity="error", code="business-rule", id=rule, text=text, expression=("Basic.extension",))
