@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from dui_fhir.terminology import faults
 from dui_fhir.terminology.concepts import CodeSystem, Concept, Resource, extension
@@ -11,6 +11,7 @@ from dui_fhir.terminology.scope import Scope, canonical
 
 Key: TypeAlias = tuple[str, str, str]
 """System, version, code."""
+Exact: TypeAlias = Literal["always", "where present", "never"]
 IMPORT_DEPTH_MAX = 20
 
 
@@ -47,7 +48,7 @@ def members(scope: Scope, value_set: Resource, through: tuple[str, ...] = ()) ->
             found.setdefault(member.key, member)
     for exclude in compose.get("exclude", ()) if found else ():
         refused = list(included(scope, value_set, exclude, (*through, name)))
-        scope.merged = _subtract(found, refused, versioned=merged(value_set) is False) or scope.merged
+        scope.merged = _subtract(found, refused, exactness(value_set, exclude)) or scope.merged
     if compose.get("inactive") is False:
         found = {key: m for key, m in found.items() if not m.system.inactive(m.concept)}
     return found
@@ -64,17 +65,25 @@ def merged(value_set: Resource) -> bool | None:
     return None
 
 
-def _subtract(found: Members, refused: Sequence[Member], *, versioned: bool) -> bool:
-    """Remove members; True where one went that was refused in another version only."""
-    if versioned:
-        for member in refused:
+def _subtract(found: Members, refused: Sequence[Member], exact: Exact) -> bool:
+    """Remove members; True where one went that was refused in a version that the value set does not include."""
+    crossed = False
+    for member in refused:
+        if exact == "always" or (exact == "where present" and member.key in found):
             found.pop(member.key, None)
-        return False
-    keys, codes = {m.key for m in refused}, {(m.system.url, m.concept.code) for m in refused}
-    gone = [k for k in found if (k[0], k[2]) in codes]
-    for key in gone:
-        del found[key]
-    return any(key not in keys for key in gone)
+            continue
+        for key in [k for k in found if k[0] == member.system.url and k[2] == member.concept.code]:
+            crossed = crossed or key != member.key
+            del found[key]
+    return crossed
+
+
+def exactness(value_set: Resource, exclude: Resource) -> Exact:
+    """Tell how an ``exclude`` takes the version of its system: a code refused in a version that is not included is refused
+    in the others, unless the value set says otherwise."""
+    if merged(value_set) is False:
+        return "always"
+    return "where present" if "version" in exclude else "never"
 
 
 def included(scope: Scope, value_set: Resource, include: Resource, through: tuple[str, ...]) -> Iterator[Member]:
@@ -90,7 +99,7 @@ def included(scope: Scope, value_set: Resource, include: Resource, through: tupl
 
 
 def _own(scope: Scope, value_set: Resource, include: Resource) -> Iterator[Member]:
-    system = scope.read(include["system"], include.get("version"))
+    system = scope.read(include["system"], include.get("version"), include)
     tests = [compile_filter(system, row, canonical(value_set)) for row in include.get("filter", ())]
     for concept, listed in candidates(system, include):
         if all(test(concept) for test in tests):
@@ -98,14 +107,17 @@ def _own(scope: Scope, value_set: Resource, include: Resource) -> Iterator[Membe
 
 
 def candidates(system: CodeSystem, include: Resource) -> Iterator[tuple[Concept, Resource | None]]:
-    """Yield the concepts that an ``include`` lists, or all; those it lists and the system does not have are left out."""
+    """Yield the concepts that an ``include`` lists, or all.
+
+    Those that it lists and the system does not have are left out, unless the system is known in part only.
+    """
     if "concept" not in include:
         yield from ((concept, None) for concept in system.concepts.values())
         return
     for listed in include["concept"]:
         concept = system.find(listed["code"])
-        if concept is not None:
-            yield concept, listed
+        if concept is not None or system.partial:
+            yield concept or Concept(listed), listed
 
 
 def _stored(value_set: Resource) -> Iterator[Member]:

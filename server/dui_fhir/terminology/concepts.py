@@ -8,6 +8,7 @@ Resource: TypeAlias = Mapping[str, Any]
 
 STANDARD = "http://hl7.org/fhir/concept-properties#"
 STATUS_EXTENSION = "http://hl7.org/fhir/StructureDefinition/structuredefinition-standards-status"
+PARTIAL = frozenset({"fragment", "example", "not-present"})
 _INACTIVE = frozenset({"retired", "inactive"})
 
 
@@ -111,6 +112,11 @@ class CodeSystem:
             other = self.concepts.get(value) if isinstance(value, str) else None
             if other is not None and other is not concept:
                 yield other
+
+    @property
+    def partial(self) -> bool:
+        """Tell whether codes that are not here may exist all the same."""
+        return self.content in PARTIAL
 
     def find(self, code: str) -> Concept | None:
         """Return the concept of a code, case put aside where the system says so."""

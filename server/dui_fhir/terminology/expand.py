@@ -96,6 +96,8 @@ def expand(scope: Scope, value_set: Resource, wanted: Wanted, now: str) -> dict[
     if rows:
         expansion["contains"] = rows
     header = {k: value_set[k] for k in _KEPT if k in value_set}
+    if scope.used.get("warning-withdrawn") or scope.used.get("warning-deprecated"):
+        header.pop("extension", None)
     body = {"compose": value_set["compose"]} if wanted.definition and "compose" in value_set else {}
     return {"resourceType": "ValueSet", **({"status": "unknown"} | header), **body, "expansion": expansion}
 
@@ -254,6 +256,9 @@ class _Shape:
             if name == "definition":
                 rows.extend(self._definition(member))
                 continue
+            if name == "status" and member.concept.standards_status is not None:
+                self.declared.setdefault(name, STANDARD + name)
+                rows.append({"code": name, "valueCode": member.concept.standards_status})
             for found in member.concept.properties:
                 if found["code"] == name and (name != "status" or value_of(found)[1] != "active"):
                     self.declared.setdefault(name, _uri(member, name))

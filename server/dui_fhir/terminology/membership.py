@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from dui_fhir.terminology import compose, faults, versions
+from dui_fhir.terminology import compose, faults, grammars, versions
 from dui_fhir.terminology.compose import Member
 from dui_fhir.terminology.concepts import CodeSystem, Concept, Resource
 from dui_fhir.terminology.filters import compile_filter
@@ -54,6 +54,11 @@ class Hit:
         return all(r.severity != "error" for r in self.remarks)
 
     @property
+    def sure(self) -> bool:
+        """Tell whether the code was really seen: not in a system known in part, where it only may be."""
+        return all(r.id != "UNKNOWN_CODE_IN_FRAGMENT" for r in self.remarks)
+
+    @property
     def pair(self) -> tuple[str, str]:
         """Return system and code."""
         return self.member.system.url, self.member.concept.code
@@ -62,7 +67,8 @@ class Hit:
 @dataclass(kw_only=True)
 class Search:
     """The search of one code. ``blocked``: includes that could not be read; ``causes``: canonicals of the systems missing;
-    ``dropped``: inactive members that are left out; ``abstract``: those that only group others."""
+    ``dropped``: inactive members that are left out; ``abstract``: those that only group others;
+    ``exact``: an include was read in the very version of the code."""
 
     scope: Scope
     given: Given
@@ -70,6 +76,7 @@ class Search:
     causes: dict[str, None] = field(default_factory=dict)
     dropped: list[Hit] = field(default_factory=list)
     abstract: list[Hit] = field(default_factory=list)
+    exact: bool = False
 
     def hits(self, value_set: Resource, through: tuple[str, ...] = ()) -> list[Hit]:
         """Return the ways in which the code belongs to a value set. Raises: Unusable, ValueSetUnknown."""
@@ -83,9 +90,7 @@ class Search:
         within = (*through, name)
         found = [h for include in definition.get("include", ()) for h in self._include(value_set, include, within)]
         for exclude in definition.get("exclude", ()):
-            merged = compose.merged(value_set) is not False
-            refused = {_key(h, merged) for h in self._include(value_set, exclude, within)}
-            found = [h for h in found if _key(h, merged) not in refused]
+            found = _without(found, self._include(value_set, exclude, within), compose.exactness(value_set, exclude))
         if definition.get("inactive") is False:
             found = self.active(found)
         return found
@@ -123,22 +128,27 @@ class Search:
         return [h for h in own if all(h.pair in p for p in pairs)]
 
     def _own(self, value_set: Resource, include: Resource) -> list[Hit]:
-        system, remarks = self.read(include.get("version"))
+        system, remarks = self.read(include.get("version"), include)
         if system is None:
             self.blocked.extend(remarks)
             return []
+        self.exact = self.exact or (bool(self.given.version) and system.version == self.given.version)
         tests = [compile_filter(system, row, canonical(value_set)) for row in include.get("filter", ())]
         concept = system.find(self.given.code)
-        if concept is None:
-            return self._fragment(system, include, remarks)
-        listed = _listed(include, system, concept)
-        if ("concept" in include and listed is None) or not all(test(concept) for test in tests):
+        listed = _listed(include, self.given.code, system, concept)
+        if "concept" in include and listed is None:
             return []
+        if concept is None and listed is not None and system.partial:
+            concept = Concept(listed)
+        if concept is None:
+            return self._fragment(system, remarks)
+        if not all(test(concept) for test in tests):
+            return self._fragment(system, remarks) if tests else []
         return [Hit(member=Member(system, concept, listed, value_set), remarks=tuple(remarks))]
 
-    def _fragment(self, system: CodeSystem, include: Resource, remarks: list[Remark]) -> list[Hit]:
+    def _fragment(self, system: CodeSystem, remarks: list[Remark]) -> list[Hit]:
         """A code that a fragment does not hold may be right all the same."""
-        if system.content != "fragment" or "filter" in include or "concept" in include:
+        if not system.partial:
             return []
         unsure = remark(
             "UNKNOWN_CODE_IN_FRAGMENT",
@@ -155,10 +165,15 @@ class Search:
 
     # versions
 
-    def read(self, listed: str | None) -> tuple[CodeSystem | None, list[Remark]]:
+    def read(self, listed: str | None, include: Resource) -> tuple[CodeSystem | None, list[Remark]]:
         """Return the system to look the code up in, for an include that lists a version or not, and what is to be said."""
         url, scope = self.given.system or "", self.scope
         version = scope.pins.system(url, listed)
+        if scope.open(url):
+            unlisted = grammars.system_of(url, self.given.code) or grammars.listed_system(include)
+            known = scope.system(url, version)
+            if unlisted is not None and (known is None or known.content == "not-present"):
+                return unlisted, []
         system, remarks = self._pinned(url, version, listed) if version else self._free(url)
         if system is not None:
             scope.note_system(system)
@@ -196,6 +211,10 @@ class Search:
     def unknown(self, version: str | None) -> Remark:
         """Return the remark on a system, or a version of it, that is not known here; it becomes a cause."""
         url = self.given.system or ""
+        supplement = self.scope.registry.supplement(url)
+        if supplement is not None:
+            at, name = self.given.at("system"), canonical(supplement)
+            return remark("CODESYSTEM_CS_NO_SUPPLEMENT", "error", "invalid", "invalid-data", at, system=name)
         self.causes[f"{url}|{version}" if version else url] = None
         known = self.scope.registry.versions("CodeSystem", url)
         id = "UNKNOWN_CODESYSTEM"
@@ -221,13 +240,18 @@ class Search:
         return remark("VALUESET_VERSION_CHECK", "error", "exception", "version-error", self.given.at("version"), **args)
 
 
-def _listed(include: Resource, system: CodeSystem, concept: Concept) -> Resource | None:
+def _listed(include: Resource, code: str, system: CodeSystem, concept: Concept | None) -> Resource | None:
     for row in include.get("concept", ()):
-        if row["code"] == concept.code or system.find(row["code"]) is concept:
+        if row["code"] == code or (concept is not None and system.find(row["code"]) is concept):
             return row  # type: ignore[no-any-return]
     return None
 
 
-def _key(hit: Hit, merged: bool) -> tuple[str, ...]:
-    """What an ``exclude`` removes: a code in all versions of its system, or in one."""
-    return hit.pair if merged else (*hit.pair, hit.member.system.version)
+def _without(found: list[Hit], refused: list[Hit], exact: compose.Exact) -> list[Hit]:
+    """Return the hits that an ``exclude`` leaves (the versions it removes: see ``compose.exactness``)."""
+    refused = [h for h in refused if h.sure]
+    keys, pairs = {h.member.key for h in refused}, {h.pair for h in refused}
+    present = any(h.member.key in keys for h in found)
+    if exact == "always" or (exact == "where present" and present):
+        return [h for h in found if h.member.key not in keys]
+    return [h for h in found if h.pair not in pairs]

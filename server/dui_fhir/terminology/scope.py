@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from dui_fhir.terminology import faults, versions
-from dui_fhir.terminology.concepts import CodeSystem, Resource, extension
+from dui_fhir.terminology.concepts import PARTIAL, CodeSystem, Resource, extension
+from dui_fhir.terminology.grammars import listed_system
 from dui_fhir.terminology.languages import Languages
 from dui_fhir.terminology.registry import Registry
 
@@ -72,13 +73,19 @@ class Scope:
         found = self.registry.code_system(url, version, list(dict.fromkeys([*self.supplements, *offered])))
         return None if found is None or found.content == "supplement" else found
 
-    def read(self, url: str, listed: str | None) -> CodeSystem:
-        """Return the code system of an ``include``. Raises: Unusable where it is not known or its version refused."""
+    def read(self, url: str, listed: str | None, include: Resource | None = None) -> CodeSystem:
+        """Return the code system of an ``include``. Raises: Unusable where it is not known or its version refused.
+
+        A system that is not known at all is what ``include`` enumerates of it.
+        """
         version = self.pins.system(url, listed)
         decided = self.pins.used(url, listed)
         if decided is not None:
             self.note(decided, f"{url}|{version}")
         found = self.system(url, version)
+        listed_only = listed_system(include) if include is not None and self.open(url) else None
+        if listed_only is not None and (found is None or found.content == "not-present"):
+            return listed_only
         if found is None or found.content == "not-present":
             raise faults.system_unknown(url, version, self.registry.versions("CodeSystem", url))
         wanted = self.pins.check.get(url)
@@ -86,6 +93,11 @@ class Scope:
             raise faults.version_refused(url, found.version, wanted)
         self.note_system(found)
         return found
+
+    def open(self, url: str) -> bool:
+        """Tell whether a code system is unknown here, or known in part only."""
+        found = self.registry.resource("CodeSystem", url)
+        return found is None or found.get("content") in PARTIAL
 
     def note_system(self, system: CodeSystem) -> None:
         """Remember that a code system was used, with what its status deserves."""

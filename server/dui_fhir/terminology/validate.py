@@ -11,6 +11,7 @@ from dui_fhir.terminology import displays
 from dui_fhir.terminology.compose import Member, members
 from dui_fhir.terminology.concepts import Resource, extension
 from dui_fhir.terminology.faults import ValueSetUnknown
+from dui_fhir.terminology.grammars import system_of
 from dui_fhir.terminology.languages import Languages, best, set_languages, wordings
 from dui_fhir.terminology.membership import Given, Hit, Search
 from dui_fhir.terminology.messages import Remark, Severity, Text, remark
@@ -123,6 +124,9 @@ def judge(scope: Scope, asked: Asked, given: Given) -> Verdict:
 
 def _hits(search: Search, asked: Asked) -> list[Hit]:
     found = search.in_system() if asked.value_set is None else search.hits(asked.value_set)
+    if search.exact:
+        found = [h for h in found if h.member.system.version == search.given.version]
+        search.blocked.clear()
     if asked.active_only:
         found = search.active(found)
     return found if asked.abstract_ok else search.selectable(found)
@@ -301,15 +305,12 @@ def _reasons(scope: Scope, verdict: Verdict, search: Search) -> list[Remark]:
     resource = scope.registry.resource("CodeSystem", url)
     if resource is None and scope.registry.versions("ValueSet", url):
         return [remark("Terminology_TX_System_ValueSet2", "error", "invalid", "invalid-data", at, system=url)]
-    if resource is not None and resource.get("content") == "supplement":
-        name = canonical(resource)
-        return [remark("CODESYSTEM_CS_NO_SUPPLEMENT", "error", "invalid", "invalid-data", at, system=name)]
-    system = scope.system(url, given.version)
+    system = scope.system(url, given.version) or system_of(url, given.code)
     if system is None:
         verdict.unknown = resource is None
         return [*found, search.unknown(given.version)]
-    if system.find(given.code) is None and system.content in ("complete", "supplement", "example", "fragment"):
-        found.append(_no_such(given, system.version, fragment=system.content == "fragment"))
+    if system.find(given.code) is None:
+        found.append(_no_such(given, system.version, fragment=system.partial))
     return found
 
 

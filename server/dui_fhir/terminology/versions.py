@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 
 _WILD = frozenset({"x", "X", "*"})
+_DATE = re.compile(r"(?:19|20)[0-9]{2}(?:[^0-9.]|[0-9]{4}|$)")
 _PART = re.compile(r"[0-9]+|[^0-9.]+")
 
 
@@ -18,7 +19,14 @@ def matches(pattern: str, version: str) -> bool:
 
 
 def order(version: str) -> list[tuple[int, int, str]]:
-    """Return a sort key: numbers as numbers (``2.0`` before ``10.0``), dates as their digits."""
+    """Return a sort key: numbers as numbers (``2.0`` before ``10.0``), dates as their digits.
+
+    Dates come before version numbers: HL7 went from the former to the latter.
+    """
+    return [(0 if _DATE.match(version) else 1, 0, ""), *_parts(version)]
+
+
+def _parts(version: str) -> list[tuple[int, int, str]]:
     return [(1, int(part), "") if part.isdigit() else (0, 0, part) for part in _PART.findall(version)]
 
 

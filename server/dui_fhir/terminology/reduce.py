@@ -1,0 +1,202 @@
+"""Make ``profiles/terminology`` from published resources.
+
+``python -m dui_fhir.terminology.reduce ../shared/reference profiles/terminology``
+
+Only facts are kept: canonicals, versions, codes, labels, hierarchy, compositions. One resource a line, so that a resource can
+be read alone at the offset that ``index.json`` gives.
+"""
+
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import orjson
+
+from dui_fhir.terminology.concepts import Resource
+
+_HEADER = (
+    "resourceType", "url", "version", "name", "title", "status", "experimental", "language", "content", "caseSensitive",
+    "supplements", "hierarchyMeaning", "property", "compose", "sourceUri", "sourceCanonical", "targetUri", "targetCanonical",
+    "group",
+)  # fmt: skip
+_CONCEPT = ("code", "display", "designation", "property")
+_PROPERTY = ("code", "uri", "type")
+_PACKAGES = (
+    "agendas", "annuaire", "cahier-de-liaison", "cercle-de-soins", "fr-core-2.1.0", "fr-core-2.2.0", "mss-api",
+    "notification-evenements", "pdsm", "tddui-2.4.0-ballot", "tracabilite-evenements",
+)  # fmt: skip
+_SVS = "{urn:ihe:iti:svs:2008}"
+_MOS = "https://mos.esante.gouv.fr/NOS/"
+_SMT = "https://smt.esante.gouv.fr/fhir/ValueSet/"
+_V3 = "http://terminology.hl7.org/CodeSystem/v3-"
+SYSTEMS = {
+    "2.16.840.1.113883.6.1": "http://loinc.org",
+    "2.16.840.1.113883.6.96": "http://snomed.info/sct",
+    "2.16.840.1.113883.6.3": "http://hl7.org/fhir/sid/icd-10",
+    "2.16.840.1.113883.6.73": "http://www.whocc.no/atc",
+    "2.16.840.1.113883.6.254": "http://hl7.org/fhir/sid/icf",
+    "0.4.0.127.0.16.1.1.2.1": "http://standardterms.edqm.eu",
+    "1.2.840.10008.2.16.4": "http://dicom.nema.org/resources/ontology/DCM",
+    "1.2.250.1.213.1.1.4.1": _MOS + "TRE_A03-ClasseDocument/FHIR/TRE-A03-ClasseDocument",
+    "1.2.250.1.213.1.1.4.12": _MOS + "TRE_A05-TypeDocComplementaire/FHIR/TRE-A05-TypeDocComplementaire",
+    "1.2.250.1.213.1.1.4.322": "https://smt.esante.gouv.fr/fhir/CodeSystem/terminologie-cisis",
+    "1.2.250.1.213.3.3.60": "https://smt.esante.gouv.fr/terminologie-SERAFINPH",
+    "1.2.250.1.213.2.28": _MOS + "TRE_R38-SpecialiteOrdinale/FHIR/TRE-R38-SpecialiteOrdinale",
+    **{
+        f"2.16.840.1.113883.5.{number}": _V3 + name
+        for number, name in {
+            "1": "AdministrativeGender", "4": "ActCode", "7": "ActPriority", "14": "ActStatus", "25": "Confidentiality",
+            "79": "mediaType", "83": "ObservationInterpretation", "84": "ObservationMethod", "88": "ParticipationFunction",
+            "90": "ParticipationType", "110": "RoleClass", "111": "RoleCode", "139": "TimingEvent", "1001": "ActMood",
+        }.items()
+    },
+}  # fmt: skip
+"""Canonical of a code system by OID; the others are ``urn:oid:``."""
+_ELSEWHERE = frozenset({"2.16.840.1.113883.6.96", "2.16.840.1.113883.6.43.1", "2.16.840.1.113883.6.3"})
+"""SNOMED CT, ICD-O, ICD-10: terminologies under licence, of which lists that are mostly theirs are not carried."""
+_CODES_MAX = 1000
+
+
+def reduced(resource: Resource) -> dict[str, Any]:
+    """Return the facts of a resource."""
+    kept = {name: resource[name] for name in _HEADER if name in resource}
+    if "concept" in resource:
+        kept["concept"] = [_concept(c) for c in resource["concept"]]
+    if "property" in kept:
+        kept["property"] = [{k: p[k] for k in _PROPERTY if k in p} for p in kept["property"]]
+    return kept
+
+
+def _concept(concept: Resource) -> dict[str, Any]:
+    kept = {name: concept[name] for name in _CONCEPT if name in concept}
+    if "concept" in concept:
+        kept["concept"] = [_concept(c) for c in concept["concept"]]
+    return kept
+
+
+def r4(folder: Path) -> Iterator[dict[str, Any]]:
+    """Yield the code systems and value sets of R4, examples left out."""
+    for name in ("code-systems.json", "value-sets.json"):
+        for resource in orjson.loads((folder / "fhir" / "r4" / name).read_bytes()):
+            if "example" not in resource["url"].rsplit("/", 1)[-1]:
+                yield reduced(resource)
+
+
+def french(folder: Path) -> Iterator[dict[str, Any]]:
+    """Yield the terminology resources of the French packages, and the lists of the NOS."""
+    for package in _PACKAGES:
+        for kind in ("CodeSystem", "ValueSet", "ConceptMap"):
+            for path in sorted((folder / "fhir" / package).glob(f"{kind}-*.json")):
+                yield reduced(orjson.loads(path.read_bytes()))
+
+
+class Lists:
+    """The lists of the NOS: value sets, the fragments of code systems that they show, other names of the value sets."""
+
+    def __init__(self) -> None:
+        self.sets: list[dict[str, Any]] = []
+        self.aliases: dict[str, str] = {}
+        self._systems: dict[str, dict[str, str]] = {}
+
+    def read(self, path: Path) -> None:
+        """Add a list published in the SVS format; those mostly of licensed terminologies, or very long, are left out."""
+        root = ElementTree.parse(path).getroot()  # noqa: S314 - a tool for files at hand, never for what a client sends
+        found = root.find(f"{_SVS}ValueSet")
+        rows = [] if found is None else [c.attrib for c in found.iter(f"{_SVS}Concept")]
+        elsewhere = sum(row["codeSystem"] in _ELSEWHERE for row in rows)
+        if found is not None and rows and 2 * elsewhere <= len(rows) <= _CODES_MAX:
+            name = found.attrib["displayName"].removesuffix(".tabs")
+            self.add(name, found.attrib["id"], found.attrib["revisionDate"][:10], rows, found.attrib.get("urlFichier"))
+
+    def add(self, name: str, oid: str, date: str, rows: Iterable[Resource], url: str | None = None) -> None:
+        """Add a list: rows of ``code``, ``codeSystem`` (OID) and ``displayName``."""
+        includes: dict[str, list[dict[str, str]]] = {}
+        for row in rows:
+            system = SYSTEMS.get(row["codeSystem"], f"urn:oid:{row['codeSystem']}")
+            includes.setdefault(system, []).append({"code": row["code"], "display": row["displayName"]})
+            self._systems.setdefault(system, {}).setdefault(row["code"], row["displayName"])
+        canonical = _canonical(name, url)
+        composed = [{"system": system, "concept": concepts} for system, concepts in includes.items()]
+        self.sets.append(
+            {
+                "resourceType": "ValueSet",
+                "url": canonical,
+                "version": date.replace("-", ""),
+                "name": name,
+                "status": "active",
+                "language": "fr",
+                "compose": {"include": composed},
+            }
+        )
+        self.aliases |= {alias: canonical for alias in (f"urn:oid:{oid}", _SMT + _kebab(name)) if alias != canonical}
+
+    def systems(self, known: frozenset[str]) -> Iterator[dict[str, Any]]:
+        """Yield what the lists show of the code systems that are not known otherwise."""
+        for url, concepts in sorted(self._systems.items()):
+            if url not in known:
+                rows = [{"code": code, "display": display} for code, display in sorted(concepts.items())]
+                header = {"resourceType": "CodeSystem", "url": url, "status": "active", "content": "fragment"}
+                yield {**header, "language": "fr", "caseSensitive": True, "concept": rows}
+
+
+def _canonical(name: str, url: str | None) -> str:
+    match = re.fullmatch(r"(JDV_J[0-9]+)_(.+)_([A-Za-z]+)", name)
+    if url is None and match is None:
+        return _SMT + _kebab(name)
+    folder = url.rsplit("/", 1)[-1] if url is not None else f"{match[1]}-{match[2]}-{match[3]}" if match else name
+    return f"{_MOS}{folder}/FHIR/{folder.replace('_', '-')}"
+
+
+def _kebab(name: str) -> str:
+    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "-", name.replace("_", "-"))
+    return re.sub(r"-+", "-", spaced).lower()
+
+
+_TSV = re.compile(r"# (JDV_J[0-9]+_\w+?)(?: ([0-9]{8})[0-9]*)?\b")
+
+
+def tables(folder: Path, lists: Lists) -> None:
+    """Add the lists that are tables of code, OID and label (XDS metadata), where the OID is one."""
+    for path in sorted((folder / "xds" / "valuesets").glob("*.tsv")):
+        first, *lines = path.read_text(encoding="utf-8").splitlines()
+        match = _TSV.match(first)
+        rows = [line.split("\t") for line in lines if line.count("\t") == 2]
+        kept = [{"code": r[0], "codeSystem": r[1], "displayName": r[2]} for r in rows if re.fullmatch(r"[0-9.]+", r[1])]
+        if match is not None and kept and match[1] not in {s["name"] for s in lists.sets}:
+            lists.add(match[1], f"{match[1]}", match[2] or "", kept)
+
+
+def write(target: Path, name: str, resources: Iterable[Resource], index: dict[str, Any]) -> None:
+    """Write a file of resources and complete the index."""
+    out = bytearray(b"[\n")
+    for position, resource in enumerate(resources):
+        line = orjson.dumps(resource)
+        out += b",\n" if position else b""
+        rows = index.setdefault(resource["resourceType"], {}).setdefault(resource["url"], [])
+        rows.append([resource.get("version", ""), name, len(out), len(line)])
+        out += line
+    (target / name).write_bytes(bytes(out + b"\n]\n"))
+
+
+def main(source: str, target: str) -> None:
+    """Write the files."""
+    folder, out = Path(source), Path(target)
+    out.mkdir(parents=True, exist_ok=True)
+    index: dict[str, Any] = {}
+    write(out, "r4.json", r4(folder), index)
+    write(out, "fr.json", french(folder), index)
+    lists = Lists()
+    for path in sorted((folder / "cda" / "jeuxDeValeurs").glob("JDV_*.xml")):
+        lists.read(path)
+    tables(folder, lists)
+    known = frozenset(index["CodeSystem"])
+    write(out, "nos.json", [*lists.systems(known), *lists.sets], index)
+    index["aliases"] = lists.aliases
+    (out / "index.json").write_bytes(orjson.dumps(index, option=orjson.OPT_SORT_KEYS))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
