@@ -22,6 +22,7 @@ from dui_fhir.ports import Clock, Stores
 from dui_fhir.rest import log
 from dui_fhir.rest.blueprint import Rest
 from dui_fhir.rest.errors import bad_http
+from dui_fhir.rest.pages import Pages
 from dui_fhir.rest.plain_reads import PlainReads
 from dui_fhir.search.extract import Extractor
 from dui_fhir.search.options import SearchOptions
@@ -79,6 +80,7 @@ def create_app(settings: Settings, *, engine: Engine | None = None) -> Flask:
     app = Flask("dui_fhir", static_folder=None)
     rest = Rest(engine, OpenDoor())
     app.register_blueprint(rest.blueprint())
+    app.register_blueprint(Pages(engine).blueprint())
     app.wsgi_app = PlainReads(app.wsgi_app, rest)  # type: ignore[method-assign]
     app.register_error_handler(HTTPException, _http_error)
     app.extensions["dui_fhir"] = engine

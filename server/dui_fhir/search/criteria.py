@@ -52,6 +52,15 @@ _MODIFIERS = {
     "reference": frozenset({"missing", "identifier"}),
 }
 _ONLY_MISSING = frozenset({"missing"})
+_BY_TERMINOLOGY = frozenset({"in", "not-in", "above", "below"})
+
+
+def modifiers(parameter: SearchParameter, *, terminology: bool) -> frozenset[str]:
+    """Return the modifiers that a parameter takes, ``[type]`` of a reference left out; ``terminology``: a service is there."""
+    if parameter.code in _BY_RESOURCE:
+        return frozenset({"not"}) if parameter.code == "_id" else frozenset()
+    allowed = _MODIFIERS.get(parameter.type, _ONLY_MISSING)
+    return allowed if terminology or parameter.type != "token" else allowed - _BY_TERMINOLOGY
 
 
 class Criteria:
