@@ -11,6 +11,8 @@ from . import deadlines
 STAY_IDENTIFIER = "https://identifiant-medicosocial-sejour.esante.gouv.fr"
 EVENT_IDENTIFIER = "https://identifiant-medicosocial-evenement.esante.gouv.fr"
 AGGIR = "https://interop.esante.gouv.fr/ig/fhir/tddui/Questionnaire/tddui-questionnaire-aggir-pa-ssiad"
+NOTE = "urn:dui-fhir:communication"
+CONSENT = "urn:dui-fhir:consent"
 FIELDS = (
     "fonction-pensee", "fonction-orientation", "se-laver", "prendre-soin", "mettre-vetement", "motricite-fine",
     "mettre-chaussure", "manger", "passage-aliment", "assurer-regulation-miction", "assurer-regulation-defecation",
@@ -32,7 +34,9 @@ def check_resource(change: Change, context: Context) -> list[Issue]:
     if change.type == "QuestionnaireResponse":
         return list(_aggir(resource))
     if change.type == "Encounter":
-        return list(_age(resource, change, context))
+        return [*_age(resource, change, context), *_team(resource, change, context)]
+    if change.type == "Communication":
+        return list(_liaison(resource, change, context))
     return []
 
 
@@ -83,6 +87,65 @@ def _age(encounter: Resource, change: Change, context: Context) -> Iterator[Issu
     born, starts = _day((person or {}).get("birthDate")), _day(encounter.get("period", {}).get("start"))
     if born and starts and _years(born, starts) < int(context.parameters["dom.age_ssiad_ans"]):
         yield _fault("DOM-05", "Encounter.reasonCode")
+
+
+def _team(encounter: Resource, change: Change, context: Context) -> Iterator[Issue]:
+    """DOM-03: who comes is in the person's team on that day; silent where no team is known."""
+    if not _has(encounter, EVENT_IDENTIFIER) or encounter.get("status") in ("cancelled", "entered-in-error"):
+        return
+    came = {_target(p.get("individual")) for p in encounter.get("participant", ())} - {""}
+    teams = list(_teams(_target(encounter.get("subject")), change, context))
+    at = _day(encounter.get("period", {}).get("start"))
+    if teams and at and not came <= {member for team in teams for member in _members(team, at)}:
+        yield _fault("DOM-03", "Encounter.participant")
+
+
+def _liaison(note: Resource, change: Change, context: Context) -> Iterator[Issue]:
+    """DOM-10: a liaison note stays in the team, with the person and those around, unless sharing was agreed to."""
+    kinds = {c.get("code") for k in note.get("category", ()) for c in k.get("coding", ()) if c.get("system") == NOTE}
+    subject, at = _target(note.get("subject")), _day(note.get("sent")) or context.now.date()
+    if "note-liaison" not in kinds or note.get("status") == "entered-in-error":
+        return
+    sent = {_target(r) for r in note.get("recipient", ())}
+    outside = {r for r in sent if r.startswith(("Practitioner", "Organization", "HealthcareService"))}
+    outside -= {member for team in _teams(subject, change, context) for member in _members(team, at)}
+    if outside and not any(_agreed(c) for c in context.reader.search("Consent", [("patient", subject)])):
+        yield _fault("DOM-10", "Communication.recipient")
+
+
+def _agreed(consent: Resource) -> bool:
+    codes = {
+        c.get("code") for k in consent.get("category", ()) for c in k.get("coding", ()) if c.get("system") == CONSENT
+    }
+    return consent.get("status") == "active" and "partage-hors-equipe" in codes
+
+
+def _teams(subject: str, change: Change, context: Context) -> Iterator[Resource]:
+    """Yield the care teams of a person, in the transaction and stored."""
+    written = [
+        s for s in change.siblings.values() if s["resourceType"] == "CareTeam" and _target(s.get("subject")) == subject
+    ]
+    stored = context.reader.search("CareTeam", [("subject", subject)]) if subject else []
+    known = {s["id"] for s in written}
+    for team in [*written, *(t for t in stored if t["id"] not in known)]:
+        if team.get("status") != "entered-in-error":
+            yield team
+
+
+def _members(team: Resource, at: date) -> Iterator[str]:
+    for participant in team.get("participant", ()):
+        if _covers(participant.get("period", {}), at) and _covers(team.get("period", {}), at):
+            yield _target(participant.get("member"))
+            yield _target(participant.get("onBehalfOf"))
+
+
+def _covers(period: Mapping[str, Any], at: date) -> bool:
+    start, end = _day(period.get("start")), _day(period.get("end"))
+    return (start is None or start <= at) and (end is None or at <= end)
+
+
+def _target(element: Any) -> str:
+    return str(element.get("reference", "")) if isinstance(element, dict) else ""
 
 
 def _day(text: Any) -> date | None:

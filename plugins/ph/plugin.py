@@ -12,6 +12,7 @@ DECISION = f"{TDDUI}/StructureDefinition/tddui-decision"
 SCHOOL = f"{TDDUI}/StructureDefinition/tddui-observation-periode-scolaire"
 STAY_IDENTIFIER = "https://identifiant-medicosocial-sejour.esante.gouv.fr"
 PROJECT_IDENTIFIER = "https://identifiant-medicosocial-projetpersonnalise.esante.gouv.fr"
+SERAFIN = frozenset({"https://smt.esante.gouv.fr/terminologie-SERAFINPH", "urn:oid:1.2.250.1.213.3.3.60"})
 COMPONENT = "urn:dui-fhir:composante"
 COMPONENTS = frozenset({"pedagogique", "educative", "therapeutique"})
 STAYING = frozenset({"arrived", "triaged", "in-progress", "onleave"})
@@ -33,6 +34,8 @@ def check_resource(change: Change, context: Context) -> list[Issue]:
         return list(_components(resource, context))
     if change.type == "Basic":
         return [*_decision(resource), *_plan_ended(change)]
+    if change.type in ("QuestionnaireResponse", "Task"):
+        return list(_serafin(resource, context))
     if change.type == "Observation" and SCHOOL in _profiles(resource):
         return list(_school(resource, change, context))
     return []
@@ -75,6 +78,29 @@ def _code(element: Mapping[str, Any], url: str) -> str:
 def _rights(decision: Resource) -> Iterator[dict[str, Any]]:
     for extension in _parts(decision, DECISION):
         yield from _parts(extension, "droitPrestation")
+
+
+def _serafin(resource: Resource, context: Context) -> Iterator[Issue]:
+    """PH-07: needs are of JDV_J285, services of JDV_J283 and J284; a grid may cite both."""
+    known = set(context.parameters["ph.serafin_prestations"])
+    if resource["resourceType"] == "QuestionnaireResponse":
+        known |= set(context.parameters["ph.serafin_besoins"])
+    wrong = sorted({str(c.get("code")) for c in _codings(resource) if c.get("system") in SERAFIN} - known)
+    if wrong:
+        yield _fault("PH-07", resource["resourceType"], text=f"Code inconnu de SERAFIN-PH : {', '.join(wrong)}.")
+
+
+def _codings(node: Any) -> Iterator[dict[str, Any]]:
+    """Yield every element that has a system and a code, wherever it is."""
+    if isinstance(node, list):
+        for item in node:
+            yield from _codings(item)
+    elif isinstance(node, dict):
+        if "system" in node and "code" in node:
+            yield node
+        for value in node.values():
+            if isinstance(value, list | dict):
+                yield from _codings(value)
 
 
 def _orientation(encounter: Resource, change: Change, context: Context) -> Iterator[Issue]:

@@ -61,7 +61,7 @@ def issues_of_value(value: Any, example: Example, plugin: Plugin, host: PluginHo
     Raises: ValueError (French) where the file is no example; PluginFailed.
     """
     change, others = change_of(value)
-    context = context_of(plugin, host, others)
+    context = context_of(plugin, host, others, example.file.name)
     if example.rule is not None and example.rule.kind == "A":
         document = change.after or {}
         found = [host.check_sending(document, channel, context) for channel in example.rule.channels]
@@ -111,9 +111,9 @@ def _change(resources: list[tuple[Resource, str]]) -> Change:
     return Change(interaction=interaction, type=type, id=id, before=before, after=first, siblings=siblings)
 
 
-def context_of(plugin: Plugin, host: PluginHost, resources: list[Resource]) -> Context:
-    """Return the circumstances of the examples of a plugin, with a reader of ``resources``."""
-    circumstances = _circumstances(plugin.folder)
+def context_of(plugin: Plugin, host: PluginHost, resources: list[Resource], name: str = "") -> Context:
+    """Return the circumstances of the example ``name`` of a plugin, with a reader of ``resources``."""
+    circumstances = _circumstances(plugin.folder, name)
     category = circumstances.get("category") or next(iter(plugin.categories), "")
     corridors = frozenset({"commun", plugin.id})
     structure = Structure(
@@ -135,7 +135,8 @@ def context_of(plugin: Plugin, host: PluginHost, resources: list[Resource]) -> C
     )
 
 
-def _circumstances(folder: Path) -> Mapping[str, Any]:
+def _circumstances(folder: Path, name: str) -> Mapping[str, Any]:
     file = folder / "examples" / "context.json"
     value: Mapping[str, Any] = json.loads(file.read_bytes()) if file.exists() else {}
-    return value
+    special = [given for start, given in value.get("exceptions", {}).items() if name.startswith(start)]
+    return {**value, **(special[0] if special else {})}
