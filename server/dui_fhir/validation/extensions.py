@@ -4,6 +4,7 @@ An extension without known definition is told as an information; a modifier with
 what it changes.
 """
 
+from functools import cache
 from typing import Any
 
 from dui_fhir.definitions.children import keys
@@ -162,6 +163,7 @@ def _is_resource_step(steps: list[str]) -> bool:
     return steps[-1] in ("contained", "resource")
 
 
+@cache
 def _keys(type: str) -> dict[str, tuple[str, str]]:
     try:
         return {key: (child.name, t) for key, (child, t) in keys(type).items()}
@@ -169,14 +171,15 @@ def _keys(type: str) -> dict[str, tuple[str, str]]:
         return {}
 
 
-def _bases(type: str) -> list[str]:
+@cache
+def _bases(type: str) -> tuple[str, ...]:
     found: list[str] = []
     if "." in type:
-        return ["BackboneElement", "Element"]
+        return ("BackboneElement", "Element")
     while kind(type) is not None and (base := element_table(type).base):
         found.append(base)
         type = base
-    return found
+    return tuple(found)
 
 
 def _urls(path: Path, report: Report) -> set[str]:

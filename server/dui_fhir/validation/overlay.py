@@ -44,13 +44,25 @@ def items_of(owner: Item, name: str) -> list[Item]:
     found: list[Item] = []
     known = _keys(type, name)
     if len(known) > _FEW:  # a choice of many types: fewer keys are there than could be
-        present = {key.removeprefix("_"): None for key in holder if key.startswith(name, key[0] == "_")}
-        known = {key: known[key] for key in present if key in known}
+        for key, value in holder.items():
+            if key in known:
+                _append(found, value, holder.get("_" + key), known[key], (owner.path, key))
+            elif key[:1] == "_" and key[1:] in known and key[1:] not in holder:
+                _append(found, None, value, known[key[1:]], (owner.path, key[1:]))
+        return found
     for key, child_type in known.items():
         value, companion = holder.get(key), holder.get("_" + key)
         if value is not None or companion is not None:
             _append(found, value, companion, child_type, (owner.path, key))
     return found
+
+
+def _may_have(holder: dict[str, Any], type: str, name: str) -> bool:
+    """Return False where an owner surely has no element of that name: the usual case, told fast."""
+    if name in holder or "_" + name in holder:
+        return True
+    known = _cache.get((type, name))
+    return known is None or len(known) > 1 or name not in known
 
 
 _FEW = 4
@@ -74,6 +86,9 @@ def _keys(type: str, name: str) -> dict[str, str]:
 def _append(found: list[Item], value: Any, companion: Any, type: str, path: Path) -> None:
     if value.__class__ is not list and companion.__class__ is not list:
         found.append(Item(value, _actual(value, type), companion, path))
+        return
+    if companion is None:
+        found += [Item(one, _actual(one, type), None, (path, index)) for index, one in enumerate(value)]
         return
     values = value if isinstance(value, list) else []
     companions = companion if isinstance(companion, list) else []
@@ -152,8 +167,12 @@ class Overlay:
         name, minimum, maximum = spec.name, spec.min, spec.max
         each = self.items(spec)
         required = any(s.min for s in spec.slices.values())
+        needed = bool(minimum) or required
 
         def check(owner: Item, report: Report) -> None:
+            holder = owner.value if owner.value.__class__ is dict else owner.companion
+            if not needed and (holder.__class__ is not dict or not _may_have(holder, owner.type, name)):
+                return
             items = items_of(owner, name)
             _count(len(items), name, minimum, maximum, owner.path, report)
             if items:
@@ -169,12 +188,13 @@ class Overlay:
 
         own = self.element(spec)
         sliced = slices_check(self, spec) if spec.slices else None
+        if sliced is None:
+            return _each(own)
 
         def check(items: list[Item], report: Report) -> None:
             for item in items:
                 own(item, report)
-            if sliced is not None:
-                sliced(items, report)
+            sliced(items, report)
 
         return check
 
@@ -184,9 +204,12 @@ class Overlay:
         by_code: dict[str, list[TypeRule]] = {}
         for allowed in spec.types:
             by_code.setdefault(allowed.code, []).append(allowed)
+        plain = {c for c, rules in by_code.items() if not any(r.profiles or r.targets for r in rules)}
         open_ended = bool(by_code.keys() & {"Element", "BackboneElement", "Resource", "DomainResource"})
 
         def check(item: Item, report: Report) -> None:
+            if item.type in plain:
+                return
             rules = by_code.get(item.type)
             if rules is None:
                 if "." in item.type or open_ended or not item.type:
@@ -231,6 +254,14 @@ class Overlay:
         verdicts = [self.conforms(item, p, report) for p in known]
         if True not in verdicts and None not in verdicts:
             report.no_profile(known, item.path)
+
+
+def _each(check: ItemCheck) -> Callable[[list[Item], Report], None]:
+    def check_all(items: list[Item], report: Report) -> None:
+        for item in items:
+            check(item, report)
+
+    return check_all
 
 
 def _by_url(value: Any, canonical: str) -> bool:

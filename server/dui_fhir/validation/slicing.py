@@ -26,6 +26,7 @@ def slices_check(overlay: Overlay, spec: Spec) -> Callable[[list[Item], Report],
     pieces = list(spec.slices.values())
     matches = [_match(overlay, spec, piece, slicing) for piece in pieces]
     checks = [overlay.items(piece) for piece in pieces]
+    arranged = slicing.ordered or slicing.rules == "openAtEnd"
 
     def check(items: list[Item], report: Report) -> None:
         found: list[list[Item]] = [[] for _ in pieces]
@@ -38,10 +39,12 @@ def slices_check(overlay: Overlay, spec: Spec) -> Callable[[list[Item], Report],
             elif slicing.rules == "closed" or _inner_unknown(spec, item):
                 report.closed(spec.name, item.path)
         for piece, members, inner in zip(pieces, found, checks, strict=True):
-            _count(spec, piece, members, items, report)
+            if piece.min or piece.max is not None:
+                _count(spec, piece, members, items, report)
             if members:
                 inner(members, report)
-        _ordered(slicing, order, items, report)
+        if arranged:
+            _ordered(slicing, order, items, report)
 
     return check
 
@@ -53,12 +56,10 @@ def _inner_unknown(spec: Spec, item: Item) -> bool:
 
 
 def _count(spec: Spec, piece: Spec, members: list[Item], items: list[Item], report: Report) -> None:
-    owner = _owner(items[0])
-    name = f"{spec.name}:{piece.slice}"
     if piece.min is not None and len(members) < piece.min:
-        report.missing(name, owner)
+        report.missing(f"{spec.name}:{piece.slice}", _owner(items[0]))
     if piece.max is not None and 0 <= piece.max < len(members):
-        report.too_many(name, piece.max, owner)
+        report.too_many(f"{spec.name}:{piece.slice}", piece.max, _owner(items[0]))
 
 
 def _owner(item: Item) -> Any:
