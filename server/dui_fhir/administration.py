@@ -109,6 +109,8 @@ def list_tenants(settings: Settings) -> list[tuple[str, tuple[Structure, ...]]]:
 
 def run_worker(settings: Settings, *, stop: threading.Event, once: bool = False) -> None:
     """Send what the outbox holds until ``stop`` is set, or once what is due now."""
+    from dui_fhir.bulk.folder import Folders
+    from dui_fhir.bulk.runner import Runner
     from dui_fhir.jobs.worker import Worker
     from dui_fhir.service.reader import TrackingReader
     from dui_fhir.service.sendings import OutboxTasks
@@ -123,8 +125,16 @@ def run_worker(settings: Settings, *, stop: threading.Event, once: bool = False)
         index=engine.extractor.extract,
         tasks=OutboxTasks(engine),
     )
+    bulk = Runner(engine, Folders(app.bulk_folder(settings)))
+    beside = threading.Thread(target=bulk.run_forever, args=(stop,), name="bulk", daemon=True)
     try:
-        worker.run_all(stop) if once else worker.run_forever(stop)
+        if once:
+            worker.run_all(stop)
+            bulk.run_all(stop)
+        else:
+            beside.start()
+            worker.run_forever(stop)
+            beside.join()
     finally:
         engine.stores.close()
 

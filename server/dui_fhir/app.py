@@ -13,6 +13,9 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
 from dui_fhir.access.open_door import OpenDoor
+from dui_fhir.bulk.folder import Folders
+from dui_fhir.bulk.operations import deferral
+from dui_fhir.bulk.operations import operations as bulk
 from dui_fhir.definitions import search_parameters
 from dui_fhir.documents.renderer import TypstRenderer
 from dui_fhir.domain.clock import SystemClock
@@ -44,6 +47,7 @@ def build_engine(
     host = PluginHost.load(settings)
     registry = search_parameters().with_extra(host.search_parameters())
     options = SearchOptions.of(settings, registry=registry)
+    folders = Folders(bulk_folder(settings))
     stores = stores or host.choose_store(settings) or open_stores(settings, writer=writer)
     return Engine(
         settings=settings,
@@ -55,14 +59,21 @@ def build_engine(
         extractor=Extractor(registry, zone=options.zone, full_text=options.full_text),
         options=options,
         page_key=_page_key(settings),
+        defer=deferral(folders),
         operations=(
             *host.operations(),
             *served(),
+            *bulk(folders),
             sign.operation(host),
             dmp_submit.operation(host),
             *subscription.operations(stores),
         ),
     )
+
+
+def bulk_folder(settings: Settings) -> Path:
+    """Return where the files of exports and imports are."""
+    return Path(settings.bulk_dir or Path(settings.data_dir) / "bulk")
 
 
 def create_app(settings: Settings, *, engine: Engine | None = None) -> Flask:

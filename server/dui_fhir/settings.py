@@ -85,6 +85,10 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("dmp_vihf_version", str, "3.0", "Version du VIHF."),
     Setting("dmp_lps_id", str, "dui-fhir", "Numéro de série du logiciel, dans le VIHF."),
     Setting("dmp_lps_approval", str, "NON-HOMOLOGUE", "Numéro d'homologation DMP du logiciel, dans le VIHF."),
+    # bulk data
+    Setting("bulk_dir", str, "", "Dossier des exports et imports ; vide = « bulk » dans le dossier des données."),
+    Setting("bulk_lease_s", float, 30.0, "Durée après laquelle un export interrompu est repris, en secondes."),
+    Setting("bulk_keep_h", float, 24.0, "Durée de conservation des fichiers d'un export terminé, en heures."),
     # simulators
     Setting("simulators_environment", str, "test", "INS admises par le DMP simulé : « test », « production » ou « any »."),
     # operation

@@ -3,6 +3,7 @@
 import re
 import zlib
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from urllib.parse import parse_qsl
 
 from flask import Request
@@ -16,6 +17,7 @@ from dui_fhir.settings import Settings
 PARAMS_MAX = 1000
 _FORM = "application/x-www-form-urlencoded"
 _RETURN = re.compile(r"\breturn\s*=\s*(minimal|representation|OperationOutcome)\b")
+_LATER = re.compile(r"\brespond-async\b")
 _HANDLING = re.compile(r"\bhandling\s*=\s*(strict|lenient)\b")
 
 
@@ -58,13 +60,13 @@ def prefer(headers: list[str]) -> Prefer:
     """Read the ``Prefer`` headers; what is not known is ignored (RFC 7240, section 2)."""
     text = ",".join(headers)
     answer, handling = _RETURN.search(text), _HANDLING.search(text)
-    found = Prefer()
+    found = Prefer(respond_async=_LATER.search(text) is not None)
     match answer[1] if answer else "":
         case "minimal" | "representation" | "OperationOutcome" as value:
-            found = Prefer(answer=value)
+            found = replace(found, answer=value)
     match handling[1] if handling else "":
         case "strict" | "lenient" as value:
-            found = Prefer(answer=found.answer, handling=value)
+            found = replace(found, handling=value)
     return found
 
 

@@ -1,7 +1,10 @@
 """From a service response to a Flask response."""
 
 import gzip
+from collections.abc import Iterator
 from email.utils import formatdate
+from pathlib import Path
+from typing import IO
 
 from flask import Request, Response
 
@@ -14,12 +17,15 @@ from dui_fhir.service import etag
 from dui_fhir.service.message import ServiceResponse
 
 VARY = "Accept, Accept-Encoding, Prefer"
+PIECE_BYTES = 1 << 18
 GZIP_BYTES_MIN = 1400
 """Below about one packet, compressing only costs."""
 
 
 def http_response(request: Request, response: ServiceResponse, base_url: str) -> Response:
     """Translate; format, ``Vary`` and compression included."""
+    if response.file is not None:
+        return _streamed(response.file, response)
     body, media = _written(request, response)
     result = Response(status=response.status)
     headers = result.headers
@@ -38,6 +44,20 @@ def http_response(request: Request, response: ServiceResponse, base_url: str) ->
     headers.update(response.headers)
     _fill(request, result, body)
     return result
+
+
+def _streamed(file: Path, response: ServiceResponse) -> Response:
+    """Return the file piece by piece; one that disappears meanwhile ends the answer early, which its length shows."""
+    result = Response(_pieces(file.open("rb")), status=response.status, headers=dict(response.headers))
+    result.headers["Content-Type"] = response.media
+    result.headers["Content-Length"] = str(file.stat().st_size)
+    return result
+
+
+def _pieces(stream: IO[bytes]) -> Iterator[bytes]:
+    with stream:
+        while piece := stream.read(PIECE_BYTES):
+            yield piece
 
 
 def _written(request: Request, response: ServiceResponse) -> tuple[bytes, str]:

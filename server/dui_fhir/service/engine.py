@@ -25,6 +25,7 @@ class Served:
 
     definition: Resource
     serve: "Callable[[Call], ServiceResponse]"
+    methods: tuple[str, ...] = ("GET", "POST")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +42,8 @@ class Engine:
     options: SearchOptions
     page_key: bytes
     operations: tuple[Operation | Served, ...] = ()
+    defer: "Callable[[Call, str], ServiceResponse | None] | None" = None
+    """Puts a request off (``Prefer: respond-async``); None where it is not one that can be. The text is the interaction."""
     structures: Structures = field(default_factory=Structures)
     subscriptions: Register = field(default_factory=Register)
 

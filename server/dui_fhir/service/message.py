@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal, TypeAlias
 
 from dui_fhir.domain.actor import SYSTEM, Actor
@@ -28,6 +29,7 @@ class Prefer:
 
     answer: Literal["", "minimal", "representation", "OperationOutcome"] = ""
     handling: Literal["", "strict", "lenient"] = ""
+    respond_async: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,7 +60,8 @@ class ServiceRequest:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ServiceResponse:
-    """What came of it. ``body``: a resource, its JSON bytes, native bytes (then ``media``), or nothing.
+    """What came of it. ``body``: a resource, its JSON bytes, native bytes (then ``media``), or nothing; ``file``: instead of a
+    body, a file of type ``media`` to be streamed.
 
     ``version`` and ``instant_ms`` give ETag and Last-Modified; ``location`` is relative to the FHIR base. ``issues`` are
     the remarks of a success.
@@ -67,6 +70,7 @@ class ServiceResponse:
     status: int
     body: Resource | bytes | None = None
     media: str = "application/fhir+json"
+    file: Path | None = None
     version: int | None = None
     instant_ms: int | None = None
     location: str | None = None

@@ -7,7 +7,7 @@ from typing import Any
 
 from dui_fhir.domain.change import Resource
 from dui_fhir.domain.context import Context
-from dui_fhir.domain.errors import NotFound
+from dui_fhir.domain.errors import MethodNotAllowed, NotFound
 from dui_fhir.domain.ids import new_id
 from dui_fhir.domain.issues import outcome
 from dui_fhir.domain.operation import Answer, Operation, OperationRequest
@@ -30,6 +30,11 @@ def operation(call: Call) -> ServiceResponse:
     (``core-parameter-…``), what the operation raises, and those of a write.
     """
     found = _find(call)
+    methods = found.methods if isinstance(found, Served) else ("GET", "POST")
+    if call.request.method not in methods:
+        raise MethodNotAllowed.of(
+            "core-method", f"Méthode non permise à cette adresse ; permises : {', '.join(methods)}.", "operation"
+        )
     if isinstance(found, Served):
         return found.serve(call)
     inputs = parameters.of_call(call, found.definition)

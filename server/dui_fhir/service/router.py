@@ -46,6 +46,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET",    "_history",                    "history-system",       history),
     Route("GET",    "${operation}",                "operation",            operation),
     Route("POST",   "${operation}",                "operation",            operation),
+    Route("DELETE", "${operation}",                "operation",            operation),
     Route("GET",    "{type}",                      "search-type",          search),
     Route("POST",   "{type}",                      "create",               create),
     Route("PUT",    "{type}",                      "conditional-update",   conditional_update),
@@ -137,6 +138,9 @@ def serve(engine: Engine, request: ServiceRequest, found: Match) -> ServiceRespo
     """Serve a request whose route is known. Raises: DuiError."""
     if "id" in found.names:
         content.check_id(found.names["id"], "Resource")
-    return found.route.handler(
-        Call(engine=engine, request=request, dispatch=lambda inner: dispatch(engine, inner), names=found.names)
-    )
+    call = Call(engine=engine, request=request, dispatch=lambda inner: dispatch(engine, inner), names=found.names)
+    if request.prefer.respond_async and engine.defer is not None:
+        deferred = engine.defer(call, found.route.interaction)
+        if deferred is not None:
+            return deferred
+    return found.route.handler(call)

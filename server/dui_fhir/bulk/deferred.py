@@ -1,0 +1,50 @@
+"""A search answered later (``Prefer: respond-async``): its pages become files, one per type. Source: FHIR R4, async.html."""
+
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from dui_fhir.bulk.folder import Folder, State
+from dui_fhir.domain import json
+from dui_fhir.domain.errors import DuiError
+from dui_fhir.service.engine import Call
+from dui_fhir.service.message import ServiceRequest
+
+INTERACTIONS = frozenset({"search-type", "search-system", "search-compartment"})
+"""Interactions whose answer is a set of resources, beside the operations in :data:`OPERATIONS`."""
+OPERATIONS = frozenset({"everything", "lastn"})
+
+
+class Deferred:
+    """See the module. Position: the parameters of the next page."""
+
+    def step(self, call: Call, folder: Folder, state: State) -> bool:
+        """See :class:`dui_fhir.bulk.work.Work`."""
+        params = state.position["params"] if state.position else folder.request()["params"]
+        answer = call.dispatch(
+            ServiceRequest(
+                tenant=call.request.tenant,
+                method="GET",
+                path=call.request.path.removesuffix("_search").rstrip("/"),
+                base_url=call.request.base_url,
+                params=tuple((name, value) for name, value in params),
+                actor=call.request.actor,
+            )
+        )
+        bundle = json.loads(answer.body) if isinstance(answer.body, bytes) else answer.body
+        if not isinstance(bundle, dict) or bundle.get("resourceType") != "Bundle":
+            raise DuiError.of("core-bulk-answer", "La réponse n'est pas une liste de ressources.", "not a Bundle")
+        self._keep(bundle, folder, state)
+        following = [link["url"] for link in bundle.get("link", ()) if link["relation"] == "next"]
+        state.position = {
+            "params": [list(pair) for pair in parse_qsl(urlsplit(following[0]).query)] if following else []
+        }
+        return not following
+
+    def _keep(self, bundle: dict[str, Any], folder: Folder, state: State) -> None:
+        by_type: dict[str, list[bytes]] = {}
+        for entry in bundle.get("entry", ()):
+            by_type.setdefault(entry["resource"]["resourceType"], []).append(json.dumps(entry["resource"]))
+        for type, lines in by_type.items():
+            folder.append(state, type, lines, "error" if type == "OperationOutcome" else "output")
+        done = sum(output.count for output in state.outputs)
+        state.counts, state.progress = {"resources": done}, f"{done} ressources"

@@ -1,0 +1,386 @@
+"""Bulk Data Access 2.0.0, export; FHIR R4, async.html."""
+
+import itertools
+import json
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from dui_fhir.app import build_engine, create_app
+from dui_fhir.bulk import export as export_module
+from dui_fhir.bulk.folder import Folder, Folders
+from dui_fhir.bulk.runner import Runner
+from dui_fhir.service.engine import Engine
+from dui_fhir.settings import Settings
+
+PATIENT = {"resourceType": "Patient", "name": [{"family": "Dubois"}]}
+Line = dict[str, Any]
+_TENANTS = itertools.count(1)
+
+
+class Bulk:
+    """A client of one tenant, and the worker that does its work when told."""
+
+    def __init__(self, app: Flask, root: Path, tenant: str) -> None:
+        self.engine: Engine = app.extensions["dui_fhir"]
+        self.client = app.test_client()
+        self.store = self.engine.stores.create(tenant)
+        self.folder = root / tenant
+        self.runner = Runner(self.engine, Folders(root))
+        self.base = f"/t/{tenant}/fhir"
+
+    def call(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
+        target = path.removeprefix("http://localhost") if path.startswith("http") else f"{self.base}/{path}"
+        data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
+        sent = {"Content-Type": "application/fhir+json"} | {k.replace("_", "-"): v for k, v in headers.items()}
+        return self.client.open(target, method=method, data=data, headers=sent)
+
+    def create(self, resource: Line) -> Line:
+        answer = self.call("POST", resource["resourceType"], resource)
+        assert answer.status_code == 201, answer.text
+        return dict(answer.json)
+
+    def kick_off(self, path: str, **headers: str) -> str:
+        answer = self.call("GET", path, Prefer="respond-async", **headers)
+        assert answer.status_code == 202, answer.text
+        return str(answer.headers["Content-Location"])
+
+    def manifest(self, status: str) -> Any:
+        assert self.call("GET", status).status_code == 202
+        self.runner.run_all()
+        answer = self.call("GET", status)
+        assert answer.status_code == 200, answer.text
+        assert answer.headers["Content-Type"] == "application/json"
+        return answer.json
+
+    def lines(self, manifest: Any, role: str = "output") -> list[Line]:
+        found: list[Line] = []
+        for output in manifest[role]:
+            answer = self.call("GET", output["url"])
+            assert answer.headers["Content-Type"] == "application/fhir+ndjson"
+            part = [json.loads(line) for line in answer.data.splitlines()]
+            assert len(part) == output["count"]
+            assert {line["resourceType"] for line in part} == {output["type"]}
+            found += part
+        return found
+
+    def exported(self, path: str) -> set[str]:
+        found = [f"{line['resourceType']}/{line['id']}" for line in self.lines(self.manifest(self.kick_off(path)))]
+        assert len(found) == len(set(found))
+        return set(found)
+
+
+@pytest.fixture(scope="module", params=["memory", "sqlite"])
+def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
+    settings = Settings(
+        {"store": request.param, "data_dir": str(tmp_path_factory.mktemp("data")), "log_level": "ERROR"}
+    )
+    engine = build_engine(settings, writer="own")
+    yield create_app(settings, engine=engine)
+    engine.stores.close()
+
+
+@pytest.fixture
+def bulk(served: Flask) -> Bulk:
+    data_dir = served.extensions["dui_fhir"].settings.data_dir
+    return Bulk(served, Path(data_dir) / "bulk", f"essai-{next(_TENANTS)}")
+
+
+def _about(patient: Line, **others: Any) -> Line:
+    subject = {"reference": f"Patient/{patient['id']}"}
+    return {"resourceType": "Observation", "status": "final", "code": {"text": "poids"}, "subject": subject, **others}
+
+
+@pytest.fixture
+def file(bulk: Bulk) -> dict[str, str]:
+    """Two persons with an observation each; a practitioner; a group of the first person."""
+    first, second = bulk.create(PATIENT), bulk.create(PATIENT)
+    made = {
+        "first": first,
+        "second": second,
+        "of_first": bulk.create(_about(first, status="preliminary")),
+        "of_second": bulk.create(_about(second)),
+        "practitioner": bulk.create({"resourceType": "Practitioner", "active": True}),
+    }
+    member = [{"entity": {"reference": f"Patient/{first['id']}"}}]
+    left = [{"entity": {"reference": f"Patient/{second['id']}"}, "inactive": True}]
+    group = {"resourceType": "Group", "type": "person", "actual": True, "member": [*member, *left]}
+    made["group"] = bulk.create(group)
+    return {name: f"{r['resourceType']}/{r['id']}" for name, r in made.items()}
+
+
+def test_export__system__has_every_resource_once(bulk: Bulk, file: dict[str, str]) -> None:
+    assert bulk.exported("$export") == set(file.values())
+
+
+def test_export__patients__has_what_concerns_persons(bulk: Bulk, file: dict[str, str]) -> None:
+    exported = bulk.exported("Patient/$export")
+
+    assert {file[n] for n in ("first", "second", "of_first", "of_second")} <= exported
+    assert file["practitioner"] not in exported
+
+
+def test_export__group__has_its_active_members_only(bulk: Bulk, file: dict[str, str]) -> None:
+    assert bulk.exported(f"{file['group']}/$export") - {file["group"]} == {file["first"], file["of_first"]}
+
+
+def test_export__type_and_filter__narrow_it(bulk: Bulk, file: dict[str, str]) -> None:
+    assert bulk.exported("$export?_type=Practitioner,Patient") == {file["practitioner"], file["first"], file["second"]}
+    path = "$export?_type=Observation&_typeFilter=Observation%3Fstatus%3Dpreliminary"
+    assert bulk.exported(path) == {file["of_first"]}
+
+
+def test_export__several_filters_of_a_type__are_alternatives(bulk: Bulk, file: dict[str, str]) -> None:
+    one, other = "_typeFilter=Observation%3Fstatus%3Dpreliminary", "_typeFilter=Observation%3Fstatus%3Dfinal"
+
+    assert bulk.exported(f"$export?_type=Observation&{one}&{other}") == {file["of_first"], file["of_second"]}
+
+
+def test_export__since__leaves_out_what_is_older(bulk: Bulk, file: dict[str, str]) -> None:
+    assert bulk.exported("$export?_since=2100-01-01T00:00:00Z") == set()
+    assert bulk.exported("$export?_since=2000-01-01T00:00:00Z") == set(file.values())
+
+
+def test_export__changes_after_the_request__are_not_in_it(bulk: Bulk, file: dict[str, str]) -> None:
+    status = bulk.kick_off("$export?_type=Patient")
+    (request,) = [json.loads(path.read_text()) for path in bulk.folder.glob("*/request.json")]
+    while bulk.engine.clock.now_ms() <= request["asked_ms"]:
+        pass
+    bulk.create(PATIENT)
+    id = file["first"].split("/")[1]
+    assert bulk.call("PUT", file["first"], {**PATIENT, "id": id, "active": True}).status_code == 200
+
+    found = {line["id"]: line for line in bulk.lines(bulk.manifest(status))}
+
+    assert {f"Patient/{id}" for id in found} == {file["first"], file["second"]}
+    assert found[id]["meta"]["versionId"] == "1"
+
+
+@pytest.mark.parametrize(
+    ("query", "code"),
+    [
+        ("_outputFormat=text/csv", "core-export-format"),
+        ("_since=hier", "core-parameter-type"),
+        ("_typeFilter=Observation", "core-export-filter"),
+        ("_type=Patient&_typeFilter=Observation%3Fstatus%3Dfinal", "core-export-filter"),
+        ("_type=Patient&_typeFilter=Patient%3Ffamly%3DX", "search-unknown-parameter"),
+        ("_type=Patinet", "core-type-unknown"),
+        ("_typo=Patient", "core-parameter-unknown"),
+    ],
+)
+def test_export__wrong_parameter__is_refused_at_once(bulk: Bulk, query: str, code: str) -> None:
+    answer = bulk.call("GET", f"$export?{query}")
+
+    assert answer.status_code in (400, 404)
+    assert answer.json["issue"][0]["details"]["coding"][0]["code"] == code
+
+
+def test_export__patients_and_a_type_of_no_person__is_refused(bulk: Bulk) -> None:
+    assert bulk.call("GET", "Patient/$export?_type=Practitioner").status_code == 400
+
+
+def test_export__group_that_is_not_there__is_404(bulk: Bulk) -> None:
+    assert bulk.call("GET", "Group/absent/$export").status_code == 404
+
+
+def test_export__cancelled__is_forgotten_and_its_files_go(bulk: Bulk, file: dict[str, str]) -> None:
+    status = bulk.kick_off("$export")
+
+    assert bulk.call("DELETE", status).status_code == 202
+    bulk.runner.run_all()
+    bulk.runner.sweep()
+
+    assert bulk.call("GET", status).status_code == 404
+    assert list(bulk.folder.iterdir()) == []
+    assert [j.state for j in bulk.store.jobs(kind="bulk")] == ["cancelled"]
+
+
+def test_export__killed_in_the_middle__is_resumed_without_loss_or_repetition(
+    bulk: Bulk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = {bulk.create(PATIENT)["id"] for _ in range(25)}
+    monkeypatch.setattr(export_module, "SLICE_RESOURCES", 4)
+    status = bulk.kick_off("$export?_type=Patient")
+    (folder,) = [Folder(path) for path in bulk.folder.iterdir()]
+    save, saves = type(folder).save, iter(range(100))
+
+    def dies(self: Any, state: Any) -> None:
+        if next(saves) == 4:
+            raise KeyboardInterrupt  # the lines of a slice are in the file, the state does not count them
+        save(self, state)
+
+    monkeypatch.setattr(type(folder), "save", dies)
+    with pytest.raises(KeyboardInterrupt):
+        bulk.runner.run_all()
+    monkeypatch.setattr(type(folder), "save", save)
+    assert folder.state().phase == "working"
+    (output,) = folder.state().outputs
+    assert (folder.path / output.name).stat().st_size > output.bytes
+
+    # nobody settled it: the lease runs out
+    (job,) = bulk.store.jobs(kind="bulk")
+    assert job.state == "leased"
+    _let_go(bulk.store, job)
+    bulk.runner.run_all()
+
+    found = [line["id"] for line in bulk.lines(bulk.call("GET", status).json)]
+    assert sorted(found) == sorted(made)
+
+
+def _let_go(store: Any, job: Any) -> None:
+    from dui_fhir.domain.job import JobSettlement
+    from dui_fhir.domain.plan import Plan
+
+    store.submit(Plan(settlements=(JobSettlement(job=job.id, lease=job.lease, state="waiting"),)))
+
+
+def test_export__work_that_never_advances__is_given_up_and_says_so(bulk: Bulk, monkeypatch: pytest.MonkeyPatch) -> None:
+    status = bulk.kick_off("$export?_type=Patient")
+
+    def breaks(*_: Any) -> bool:
+        raise RuntimeError("unforeseen")
+
+    monkeypatch.setattr(export_module.Export, "step", breaks)
+    monkeypatch.setattr("dui_fhir.bulk.runner.RETRY_S", 0.0)
+    bulk.runner.run_all()
+
+    answer = bulk.call("GET", status)
+    assert answer.status_code == 500
+    assert answer.json["issue"][0]["details"]["coding"][0]["code"] == "core-bulk-abandoned"
+
+
+def test_export__files__are_readable_by_their_owner_only(bulk: Bulk, file: dict[str, str]) -> None:
+    bulk.manifest(bulk.kick_off("$export"))
+
+    for path in bulk.folder.rglob("*"):
+        mode = stat.S_IMODE(os.stat(path).st_mode)
+        assert mode & 0o077 == 0, path
+
+
+def test_export__large_bodies__slices_are_bounded_by_bytes(bulk: Bulk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(export_module, "SLICE_BYTES", 50_000)
+    data = "QUJD" * 8_000
+    made = {bulk.create({"resourceType": "Binary", "contentType": "text/plain", "data": data})["id"] for _ in range(5)}
+    slices: list[int] = []
+    step = export_module.Export.step
+
+    def counted(self: Any, call: Any, folder: Any, state: Any) -> bool:
+        before = sum(o.bytes for o in state.outputs)
+        finished = step(self, call, folder, state)
+        slices.append(sum(o.bytes for o in state.outputs) - before)
+        return finished
+
+    monkeypatch.setattr(export_module.Export, "step", counted)
+    found = {line["id"] for line in bulk.lines(bulk.manifest(bulk.kick_off("$export?_type=Binary")))}
+
+    assert found == made
+    assert len(slices) == 3
+    assert max(slices) < 50_000 + 33_000  # the bound, and the body that reaches it
+
+
+@pytest.mark.parametrize("name", ["../request.json", "request.json", "state.json", "Patient.0009.ndjson"])
+def test_file__not_an_output__is_404(bulk: Bulk, file: dict[str, str], name: str) -> None:
+    status = bulk.kick_off("$export")
+    bulk.manifest(status)
+    job = status.rpartition("=")[2]
+
+    assert bulk.call("GET", f"$async-file?job={job}&file={name}").status_code == 404
+
+
+@pytest.mark.parametrize("job", ["absent", "..", ".", "a%2Fb"])
+def test_status__unknown_work__is_404(bulk: Bulk, job: str) -> None:
+    assert bulk.call("GET", f"$async-status?job={job}").status_code == 404
+
+
+def test_search__respond_async__becomes_files_of_all_pages(bulk: Bulk, file: dict[str, str]) -> None:
+    status = bulk.kick_off("Observation?_count=1&_include=Observation:subject")
+    found = {f"{line['resourceType']}/{line['id']}" for line in bulk.lines(bulk.manifest(status))}
+
+    assert found == {file[n] for n in ("first", "second", "of_first", "of_second")}
+
+
+def test_everything__respond_async__becomes_files(bulk: Bulk, file: dict[str, str]) -> None:
+    manifest = bulk.manifest(bulk.kick_off(f"{file['first']}/$everything"))
+
+    assert {line["id"] for line in bulk.lines(manifest)} == {
+        file[n].split("/")[1] for n in ("first", "of_first", "group")
+    }
+
+
+def test_read__respond_async__is_answered_at_once(bulk: Bulk, file: dict[str, str]) -> None:
+    assert bulk.call("GET", file["first"], Prefer="respond-async").status_code == 200
+
+
+def test_import__ndjson__writes_each_line(bulk: Bulk) -> None:
+    lines = [{**PATIENT, "id": f"p{n}"} for n in range(250)]
+    lines += [_about({"id": f"p{n}"}, id=f"o{n}") for n in range(250)]
+    body = "\n".join(json.dumps(line) for line in lines).encode()
+
+    answer = bulk.call("POST", "$import", body, Content_Type="application/fhir+ndjson")
+    assert answer.status_code == 202
+    manifest = bulk.manifest(answer.headers["Content-Location"])
+
+    assert manifest["extension"]["urn:dui-fhir:counts"] == {"created": 500, "changed": 0, "unchanged": 0, "refused": 0}
+    assert manifest["error"] == []
+    assert bulk.call("GET", "Observation?_summary=count&subject=Patient/p7").json["total"] == 1
+
+
+def test_import__again__changes_nothing(bulk: Bulk) -> None:
+    body = json.dumps({**PATIENT, "id": "p"}).encode()
+    for expected in ("created", "unchanged"):
+        answer = bulk.call("POST", "$import", body, Content_Type="application/fhir+ndjson")
+        counts = bulk.manifest(answer.headers["Content-Location"])["extension"]["urn:dui-fhir:counts"]
+        assert counts[expected] == 1
+
+    assert bulk.call("GET", "Patient/p").json["meta"]["versionId"] == "1"
+
+
+def test_import__faulty_lines__are_told_and_the_others_written(bulk: Bulk) -> None:
+    good = [json.dumps({**PATIENT, "id": f"p{n}"}) for n in range(5)]
+    bad = ["{", '{"resourceType": "Patinet"}', '{"resourceType": "Patient", "gender": "inconnu"}']
+    body = "\n".join([good[0], bad[0], good[1], bad[1], good[2], bad[2], *good[3:]]).encode()
+
+    answer = bulk.call("POST", "$import", body, Content_Type="application/fhir+ndjson")
+    manifest = bulk.manifest(answer.headers["Content-Location"])
+
+    counts = manifest["extension"]["urn:dui-fhir:counts"]
+    assert (counts["created"], counts["refused"]) == (5, 3)
+    told = [line["issue"][-1]["details"]["text"] for line in bulk.lines(manifest, "error")]
+    assert sorted(told) == ["Ligne 2.", "Ligne 4.", "Ligne 6."]
+
+
+def test_import__lines_without_id__done_again_after_a_death__are_written_once(
+    bulk: Bulk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = b"\n".join(json.dumps(PATIENT).encode() for _ in range(3))
+    answer = bulk.call("POST", "$import", body, Content_Type="application/fhir+ndjson")
+    (folder,) = [Folder(path) for path in bulk.folder.iterdir()]
+    save, saves = type(folder).save, iter(range(100))
+
+    def dies(self: Any, state: Any) -> None:
+        if next(saves) == 1:
+            raise KeyboardInterrupt  # the lot is written, the state does not count it
+        save(self, state)
+
+    monkeypatch.setattr(type(folder), "save", dies)
+    with pytest.raises(KeyboardInterrupt):
+        bulk.runner.run_all()
+    monkeypatch.setattr(type(folder), "save", save)
+    _let_go(bulk.store, bulk.store.jobs(kind="bulk")[0])
+    bulk.runner.run_all()
+
+    assert bulk.call("GET", answer.headers["Content-Location"]).status_code == 200
+    assert bulk.call("GET", "Patient?_summary=count").json["total"] == 3
+
+
+def test_import__other_media__is_415(bulk: Bulk) -> None:
+    assert bulk.call("POST", "$import", PATIENT).status_code == 415
+
+
+def test_export__delete_of_the_kick_off__is_405(bulk: Bulk) -> None:
+    assert bulk.call("DELETE", "$export").status_code == 405
