@@ -53,7 +53,7 @@ def _work(settings: Settings) -> None:
             reader=lambda tenant: TrackingReader(stores.open(tenant)),
             index=extract,
         )
-        assert worker.run_all() == 1
+        assert worker.run_all() >= 1  # a slow first attempt may already be due again
     finally:
         connector.close()
         stores.close()
@@ -81,10 +81,12 @@ def test_run_worker__document_in_the_outbox__reaches_the_dmp_once(tmp_path: Path
         pages = simulators.urls["dmp_pages"].rstrip("/")
         if fault is not None:
             _ask(f"{pages}/_simulateur/pannes", {"mode": fault, "service": "repository"})
-        for _ in range(2 if fault else 1):
-            _work(settings)
-            time.sleep(0.5)
+        _work(settings)
         state, task = _state(settings, key, task_id)
+        if state == "waiting":
+            time.sleep(0.5)
+            _work(settings)
+            state, task = _state(settings, key, task_id)
         assert (state, task["status"]) == ("done", "completed"), task.get("statusReason")
         unique_id = task_output(task, "uniqueId")
         assert json.dumps(_ask(f"{pages}/_simulateur/documents")).count(f'"{unique_id}"') == 1

@@ -38,7 +38,7 @@ def test_demo__published_bundle__artefacts_pass_the_validators(tmp_path: Path, c
     played = cli("demo", "--once", "--folder", str(tmp_path / "demo"), "--bundle", str(bundle), timeout_s=180)
 
     assert played.returncode == 0, played.stdout + played.stderr
-    posted = json.loads((tmp_path / "demo/a-transaction.json").read_text())
+    posted = json.loads(next((tmp_path / "demo").glob("*/a-transaction.json")).read_text())
     assert posted == json.loads(bundle.read_text()), "the bundle was posted as published"
     cdas = [str(p) for p in (tmp_path / "demo").rglob("cda.xml")]
     metadata = [str(p) for p in (tmp_path / "demo").rglob("metadata.xml")]

@@ -4,8 +4,9 @@ import json
 import os
 import resource
 import signal
+import subprocess
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -146,22 +147,64 @@ def _keys(server: Server, type: str) -> list[str]:
     return keys
 
 
-def test_serve__full_disk__refuses_with_503_and_keeps_what_it_acknowledged(make_server: MakeServer) -> None:
-    limit = 6_000_000
-    server = make_server(preexec=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))).start()
-    big = "x" * 200_000
+def _fill(server: Server) -> tuple[list[str], httpx.Response]:
+    """Write until a write is refused; return the ids acknowledged and the refusal."""
     kept: list[str] = []
-    refused: httpx.Response | None = None
-    for _ in range(100):
-        answer = server.client.post("/fhir/Basic", json={"resourceType": "Basic", "code": {"text": big}})
+    for _ in range(200):
+        answer = server.client.post("/fhir/Basic", json={"resourceType": "Basic", "code": {"text": "x" * 200_000}})
         if answer.status_code != 201:
-            refused = answer
-            break
+            return kept, answer
         kept.append(answer.json()["id"])
+    raise AssertionError("nothing was refused")
 
-    assert refused is not None
+
+def _id_of(refused: httpx.Response) -> str:
+    return str(refused.json()["issue"][0]["details"]["coding"][0]["code"])
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """Return a folder on a disk of 8 MB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(folder)]
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode != 0:
+        pytest.skip("only root may mount a small disk")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def test_serve__full_disk__refuses_keeps_what_it_acknowledged_and_recovers(
+    make_server: MakeServer, small_disk: Path
+) -> None:
+    server = make_server()
+    server.data = small_disk / "data"
+    ballast = small_disk / "ballast"
+    ballast.write_bytes(b"x" * 2_000_000)
+    server.start()
+
+    kept, refused = _fill(server)
+
+    assert (refused.status_code, _id_of(refused)) == (503, "store-disk-full")
+    assert kept
+    assert all(server.client.get(f"/fhir/Basic/{id}").status_code == 200 for id in kept)
+    ballast.unlink()
+    again = server.client.post("/fhir/Basic", json={"resourceType": "Basic", "code": {"text": "place"}})
+    assert again.status_code == 201, again.text
+    server.close()
+
+
+def test_serve__failing_disk__refuses_with_503_and_keeps_what_it_acknowledged(make_server: MakeServer) -> None:
+    limit = 6_000_000  # a write beyond it fails as a broken disk would (EFBIG, told by SQLite as an I/O error)
+    server = make_server(
+        preexec=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
+        environment={"DUI_FHIR_STORE_TIMEOUT_S": "3"},
+    ).start()
+
+    kept, refused = _fill(server)
+
     assert refused.status_code == 503
-    assert refused.json()["issue"][0]["details"]["coding"][0]["code"] in ("store-disk-full", "store-unavailable")
+    assert _id_of(refused) in ("store-unavailable", "store-outcome-unknown")
     assert kept
     assert all(server.client.get(f"/fhir/Basic/{id}").status_code == 200 for id in kept)
 
