@@ -211,7 +211,7 @@ def _follow(store, query):
 
 
 @settings(
-    max_examples=25,
+    max_examples=12,
     phases=[Phase.explicit, Phase.generate],
     deadline=None,
     suppress_health_check=list(HealthCheck),

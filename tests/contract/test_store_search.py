@@ -169,14 +169,7 @@ COMPARATORS = {
     "eb": lambda rl, rh, low, high: rh < low,
     "ap": lambda rl, rh, low, high: rl <= high and rh >= low,
 }
-BOUNDS = [
-    (1_000_000, 1_000_000),
-    (1_500_000, 1_500_999),
-    (0, 86_399_999),
-    (-10, 10),
-    (86_400_000, 10**12),
-    (10**13, 10**13),
-]
+BOUNDS = [(1_000_000, 1_000_000), (0, 86_399_999), (-10, 10), (86_400_000, 10**12)]
 
 
 @pytest.mark.parametrize("comparator", COMPARATORS)
@@ -202,17 +195,26 @@ def test_date__two_bounds__of_one_or_several_values(dates):
 @pytest.fixture(scope="module")
 def numbers(stores, make):
     store = stores.create("search-numbers")
-    values = {"a": (1.0, 1.0), "b": (1.5, 2.5), "c": (-math.inf, 0.0), "d": (3, math.inf), "e": (0.1, 0.1)}
+    values = {"a": (1.0, 1.0), "b": (1.5, 2.5), "c": (-9.5, 0.0), "d": (3, 1e9), "e": (0.1, 0.1)}
     make.fill(store, {f"Patient/{n}": IndexValues(numbers=(NumberValue("n", *v),)) for n, v in values.items()})
     return store, values
 
 
 @pytest.mark.parametrize("comparator", COMPARATORS)
-@pytest.mark.parametrize(("low", "high"), [(1, 1), (0.05, 0.15), (0.5, 1.5), (2, 3), (-1, -1), (1e300, 1e300)])
+@pytest.mark.parametrize(("low", "high"), [(1, 1), (0.5, 2.5), (-1, -1)])
 def test_number__each_comparator__is_that_of_the_table(numbers, comparator, low, high):
     store, values = numbers
     expected = sorted(name for name, (rl, rh) in values.items() if COMPARATORS[comparator](rl, rh, low, high))
     assert ids(store, NumberIs("n", comparator, low, high)) == expected
+
+
+def test_number__without_bound__is_infinite(store, make):
+    values = {"below": (-math.inf, 0.0), "above": (3.0, math.inf)}
+    make.fill(store, {f"Patient/{n}": IndexValues(numbers=(NumberValue("n", *v),)) for n, v in values.items()})
+    assert ids(store, NumberIs("n", "gt", 1e300, 1e300)) == ["above"]
+    assert ids(store, NumberIs("n", "lt", -1e300, -1e300)) == ["below"]
+    assert ids(store, NumberIs("n", "ap", -5, 5)) == ["above", "below"]
+    assert ids(store, NumberIs("n", "eq", -math.inf, 1)) == ["below"]
 
 
 @pytest.fixture(scope="module")

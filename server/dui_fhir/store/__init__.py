@@ -23,6 +23,10 @@ def open_stores(settings: Settings, *, writer: Writer = "own") -> Stores:
         from dui_fhir.store.sqlite.stores import SqliteStores
 
         return SqliteStores(settings, writer=writer)
+    if settings.store.startswith(("mongodb://", "mongodb+srv://")):
+        from dui_fhir.store.mongo.stores import MongoStores
+
+        return MongoStores(settings)
     raise ConfigurationError.of(
         "store-unknown",
         f"Moteur de stockage inconnu : « {settings.store} » (attendu : sqlite, memory ou une URL mongodb://…).",

@@ -13,6 +13,7 @@ from dui_fhir.domain.plan import (
     ANY,
     Committed,
     Delete,
+    Erase,
     Exists,
     JobHeld,
     MatchesAre,
@@ -189,6 +190,8 @@ def _decided(plan: Plan, state: State, currents: Mapping[Key, Current], instant_
 def _write(operation: Operation, found: Current | None) -> Write | None:
     there = found is not None and not found.deleted
     version = 1 if found is None else found.version + 1
+    if isinstance(operation, Erase):
+        return None if found is None else Write(operation=operation, version=version, digest=b"")
     if isinstance(operation, Delete):
         return Write(operation=operation, version=version, digest=b"") if there else None
     digest = operation.body.digest

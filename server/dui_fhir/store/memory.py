@@ -10,7 +10,7 @@ from dui_fhir.domain.clock import SystemClock
 from dui_fhir.domain.index import NOTHING, IndexValues
 from dui_fhir.domain.issues import Issue
 from dui_fhir.domain.job import Job, JobSettlement
-from dui_fhir.domain.plan import Committed, Plan, Put, Refused, Result
+from dui_fhir.domain.plan import Committed, Erase, Plan, Put, Refused, Result
 from dui_fhir.domain.query import Query
 from dui_fhir.domain.version import Version
 from dui_fhir.ports import Clock, HistoryPage, SearchPage, Store
@@ -32,6 +32,11 @@ class _Held:
     def last(self) -> Version:
         return self.versions[-1]
 
+    def numbered(self, version: int) -> Version | None:
+        """Return a version; the first one that is kept has another number than 1 where earlier ones were erased."""
+        place = version - self.versions[0].version
+        return self.versions[place] if 0 <= place < len(self.versions) else None
+
 
 class MemoryStore:
     """One tenant in memory."""
@@ -41,6 +46,7 @@ class MemoryStore:
         self._lock = threading.RLock()
         self._held: dict[Key, _Held] = {}
         self._history: list[Version] = []
+        self._sequence = 0
         self._holders: dict[str, Key] = {}
         self._jobs: dict[str, Job] = {}
         self._last_numbers: dict[str, int] = {}
@@ -89,12 +95,15 @@ class MemoryStore:
     def _add(self, write: Write, instant_ms: int) -> None:
         operation = write.operation
         put = operation if isinstance(operation, Put) else None
+        if isinstance(operation, Erase):
+            self._erase((operation.type, operation.id))
+        self._sequence += 1
         version = Version(
             type=operation.type,
             id=operation.id,
             version=write.version,
             instant_ms=instant_ms,
-            sequence=len(self._history) + 1,
+            sequence=self._sequence,
             method=put.method if put else "DELETE",
             body=put.body.join(write.version, instant_ms) if put else None,
         )
@@ -105,6 +114,10 @@ class MemoryStore:
         held.unique = tuple(dict.fromkeys(put.unique)) if put else ()
         self._holders |= dict.fromkeys(held.unique, (operation.type, operation.id))
         self._history.append(version)
+
+    def _erase(self, key: Key) -> None:
+        self._history = [v for v in self._history if (v.type, v.id) != key]
+        self._held[key].versions.clear()
 
     def _settle(self, settlement: JobSettlement) -> None:
         job = self._jobs[settlement.job]
@@ -150,7 +163,7 @@ class MemoryStore:
         """See :class:`dui_fhir.ports.Store`."""
         with self._lock:
             held = self._held.get((type, id))
-            return held.versions[version - 1] if held and 1 <= version <= len(held.versions) else None
+            return held.numbered(version) if held else None
 
     def history(
         self,
@@ -183,9 +196,8 @@ class MemoryStore:
 
     def _current_at(self, version: Version, at: tuple[int, int]) -> bool:
         low, high = at
-        versions = self._held[(version.type, version.id)].versions
-        ended = version.version < len(versions) and versions[version.version].instant_ms <= low
-        return version.instant_ms <= high and not ended
+        following = self._held[(version.type, version.id)].numbered(version.version + 1)
+        return version.instant_ms <= high and not (following is not None and following.instant_ms <= low)
 
     # searching
 

@@ -6,7 +6,7 @@ from functools import cache
 from itertools import chain
 from typing import Any, NamedTuple
 
-from dui_fhir.domain.plan import Put
+from dui_fhir.domain.plan import Erase, Put
 from dui_fhir.store.decision import Key, Write
 from dui_fhir.store.sqlite.dictionary import GrowingDictionary
 from dui_fhir.store.sqlite.driver import Connection
@@ -90,6 +90,8 @@ class Batch:
         key = (operation.type, operation.id)
         before = self.row(key)
         put = operation if isinstance(operation, Put) else None
+        if isinstance(operation, Erase) and before is not None:
+            self._erase(before.rid)
         t = self._dictionary.type(operation.type)
         if before is None:
             self._rid += 1
@@ -106,6 +108,10 @@ class Batch:
         self._resources[key] = row
         self._unflushed.add(key)
         return rid
+
+    def _erase(self, rid: int) -> None:
+        self.flush_resources()
+        self._connection.execute("DELETE FROM version WHERE rid = ?", (rid,))
 
     def _index(self, t: int, id: str, rid: int, put: Put | None, *, known: bool) -> None:
         new = cells(t, put.index, self._dictionary) if put else []

@@ -14,7 +14,7 @@ from uuid import uuid4
 
 from dui_fhir.domain.errors import DuiError
 from dui_fhir.domain.job import Job
-from dui_fhir.domain.plan import Committed, Plan, Put, Refused, Result
+from dui_fhir.domain.plan import Committed, Erase, Plan, Put, Refused, Result
 from dui_fhir.domain.query import Query
 from dui_fhir.ports import Clock
 from dui_fhir.store.decision import Current, Decision, Key, Lease, Write, decide
@@ -72,6 +72,8 @@ class Committer:
     def apply(self, plans: Sequence[Plan]) -> list[Answer]:
         """Return one answer per plan; an answer :class:`Committed` is durable. Raises: Lost."""
         try:
+            if any(isinstance(o, Erase) for plan in plans for o in plan.operations):
+                return self._erasing(plans)
             return list(self._transaction(plans))
         except driver.DatabaseError as error:
             self._undo()
@@ -92,6 +94,16 @@ class Committer:
         except driver.DatabaseError as error:
             self._undo()
             return driver.unavailable(error)
+
+    def _erasing(self, plans: Sequence[Plan]) -> list[Answer]:
+        """Apply plans so that nothing of what they erase stays in free pages, nor in the log once no reader needs it."""
+        self._connection.execute("PRAGMA secure_delete = ON")
+        try:
+            results = self._transaction(plans)
+        finally:
+            self._connection.execute("PRAGMA secure_delete = OFF")
+        self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        return list(results)
 
     def _transaction(self, plans: Sequence[Plan]) -> list[Result]:
         self._connection.execute("BEGIN IMMEDIATE")

@@ -14,6 +14,7 @@ from dui_fhir.domain.query import (
     UriIs,
 )
 from dui_fhir.search.fold import fold
+from dui_fhir.store.prefix import prefix_end
 from dui_fhir.store.sqlite.rows import DATE_WIDTHS_MS, UNBOUNDED, CellKind, unit_code
 from dui_fhir.store.sqlite.sql import TRUE, Sql, all_of, among, concat
 
@@ -154,17 +155,6 @@ def starts_with(prefix: str) -> Sql:
     end = prefix_end(prefix)
     first = Sql("v.a >= ?", (prefix,))
     return first if end is None else concat(first, Sql(" AND v.a < ?", (end,)))
-
-
-def prefix_end(prefix: str) -> str | None:
-    """Return the first text after all those that begin with ``prefix``, in order of code points; None = there is none."""
-    for length in range(len(prefix), 0, -1):
-        following = ord(prefix[length - 1]) + 1
-        if following == 0xD800:
-            following = 0xE000  # surrogates are not characters
-        if following <= 0x10FFFF:
-            return prefix[: length - 1] + chr(following)
-    return None
 
 
 # ranges of low bounds

@@ -57,6 +57,8 @@ def encode_plan(sent: plan.Plan) -> Any:
 
 
 def _operation(operation: plan.Operation) -> Any:
+    if isinstance(operation, plan.Erase):
+        return (operation.type, operation.id, operation.expect, "erase")
     if isinstance(operation, plan.Delete):
         return (operation.type, operation.id, operation.expect)
     index = operation.index
@@ -84,6 +86,8 @@ def decode_plan(data: Any) -> plan.Plan:
 def _decode_operation(data: Any) -> plan.Operation:
     if len(data) == 3:
         return plan.Delete(type=data[0], id=data[1], expect=data[2])
+    if len(data) == 4:
+        return plan.Erase(type=data[0], id=data[1], expect=data[2])
     type, id, expect, head, tail, values, method, unique, keep_if_same = data
     tokens, strings, dates, numbers, quantities, references, uris, text, content = values
     index = IndexValues(
