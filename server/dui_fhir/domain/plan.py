@@ -51,7 +51,20 @@ class Delete:
     expect: int = ANY
 
 
-Operation: TypeAlias = Put | Delete
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Erase:
+    """Remove every version and every index value for good, and leave a deletion mark (a new version without body).
+
+    The mark has neither content nor date of the past; it tells those who copy changes to remove their copy. Nothing happens to
+    what never was. Unique keys held by the resource are released.
+    """
+
+    type: str
+    id: str
+    expect: int = ANY
+
+
+Operation: TypeAlias = Put | Delete | Erase
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
