@@ -35,6 +35,7 @@ class Extensions:
     def __init__(self, overlay: Overlay, unknown: Severity = "information") -> None:
         self._overlay = overlay
         self._unknown_severity = unknown
+        self._allowed: set[tuple[str, str, tuple[str, ...]]] = set()
 
     def check(self, value: dict[str, Any], path: Path, report: Report) -> None:
         """Report what breaks the definition of an extension; inner ones (relative urls) belong to their outer one's."""
@@ -51,12 +52,24 @@ class Extensions:
         if check is not None:
             check(Item(value, "Extension", None, path), report)
         _modifier(structure, modifier, path, report)
-        _context(structure, path, report)
+        self._place(url, structure, path, report)
+
+    def _place(self, url: str, structure: Structure, path: Path, report: Report) -> None:
+        """Judge the place; what an element's own name allows is remembered, for each list of names that leads to it."""
+        if "context" not in structure:
+            return
+        names = tuple(x for x in labels(path) if x.__class__ is str)
+        place = (url, str((report.resource or {}).get("resourceType")), names)
+        if place not in self._allowed and _context(structure, path, report):
+            self._allowed.add(place)
 
 
 def _name(path: Path) -> str:
-    found = [x for x in labels(path) if isinstance(x, str)]
-    return found[-1] if found else ""
+    while not isinstance(path, str):
+        path, label = path
+        if isinstance(label, str):
+            return label
+    return ""
 
 
 def _unknown(url: str, modifier: bool, severity: Severity, path: Path, report: Report) -> None:
@@ -85,15 +98,16 @@ def _modifier(structure: Structure, modifier: bool, path: Path, report: Report) 
         )
 
 
-def _context(structure: Structure, path: Path, report: Report) -> None:
+def _context(structure: Structure, path: Path, report: Report) -> bool:
+    """Return whether the name of the element alone allows the extension; report one that nothing allows."""
     contexts = [c for c in structure.get("context", ()) if isinstance(c, dict)]
-    if not contexts or any(_selects(c, path, report) for c in contexts if c.get("type") == "fhirpath"):
-        return
     owner, urls = owner_of(path, report)
     allowed = {str(c.get("expression")) for c in contexts if c.get("type") == "element"}
+    if not contexts or _fits(allowed, owner):
+        return True
     outer = {str(c.get("expression")) for c in contexts if c.get("type") == "extension"}
-    if outer & urls or _fits(allowed, owner) or not owner:
-        return
+    if outer & urls or not owner or any(_selects(c, path, report) for c in contexts if c.get("type") == "fhirpath"):
+        return False
     report.add(
         "validation-extension-context",
         "extension",
@@ -101,6 +115,7 @@ def _context(structure: Structure, path: Path, report: Report) -> None:
         f"allowed on {', '.join(sorted(allowed | outer))[:200]}",
         path,
     )
+    return False
 
 
 def _selects(context: dict[str, Any], path: Path, report: Report) -> bool:

@@ -34,7 +34,7 @@ class Report:
 
     __slots__ = (
         "_limit", "conforms", "extension", "issues", "member", "profiles", "resolve", "resource", "root", "steps",
-        "depth", "terminology", "verdicts",
+        "depth", "found", "terminology", "verdicts",
     )  # fmt: skip
 
     def __init__(self, limit: int = 500, *, terminology: "Terminology | None" = None) -> None:
@@ -50,6 +50,7 @@ class Report:
         self.extension: Callable[[Any, Path, Report], None] | None = None
         self.verdicts: dict[tuple[int, str, int], bool] = {}
         self.depth = 0
+        self.found: tuple[Any, str, list[Any]] | None = None
         self.steps = STEPS_MAX
 
     def silent(self) -> "Report":

@@ -146,7 +146,9 @@ class Overlay:
 
     def element(self, spec: Spec) -> ItemCheck:
         """Compile the check of one item of an element: its value, then its children."""
-        checks = [c for c in (self._types(spec), _values(spec), _bound(spec), _rules(spec)) if c is not None]
+        checks = [
+            c for c in (self._types(spec), _values(spec), _limits(spec), _bound(spec), _rules(spec)) if c is not None
+        ]
         if spec.languages:
             checks.append(_languages(spec.languages))
         inner = [self._child(child) for child in spec.children.values() if not child.says_nothing]
@@ -298,26 +300,31 @@ def _missing_slices(spec: Spec, path: Path, report: Report) -> None:
 
 
 def _values(spec: Spec) -> ItemCheck | None:
-    fixed, pattern, length, low, high = spec.fixed, spec.pattern, spec.max_length, spec.low, spec.high
-    shortest = spec.min_length
-    if all(fact is None for fact in (fixed, pattern, length, low, high, shortest)):
+    if spec.fixed is None and spec.pattern is None:
+        return None
+    fixed, pattern = spec.fixed, spec.pattern
+
+    def check(item: Item, report: Report) -> None:
+        if fixed is not None and not same(fixed, item.value):
+            report.not_fixed(item.path, fixed)
+        if pattern is not None and not fits(pattern, item.value):
+            report.not_fixed(item.path, pattern)
+
+    return check
+
+
+def _limits(spec: Spec) -> ItemCheck | None:
+    longest, shortest, low, high = spec.max_length, spec.min_length, spec.low, spec.high
+    if all(fact is None for fact in (longest, shortest, low, high)):
         return None
 
     def check(item: Item, report: Report) -> None:
-        value = item.value
-        if value is None:
-            if fixed is not None or pattern is not None:
-                report.not_fixed(item.path, fixed if fixed is not None else pattern)
-            return
-        if fixed is not None and not same(fixed, value):
-            report.not_fixed(item.path, fixed)
-        if pattern is not None and not fits(pattern, value):
-            report.not_fixed(item.path, pattern)
-        if length is not None and isinstance(value, str) and len(value) > length:
-            report.bad_value(item.type, item.path, f"longer than {length}")
-        if shortest is not None and isinstance(value, str) and len(value) < shortest:
+        size = len(item.value) if isinstance(item.value, str) else None
+        if size is not None and longest is not None and size > longest:
+            report.bad_value(item.type, item.path, f"longer than {longest}")
+        if size is not None and shortest is not None and size < shortest:
             report.bad_value(item.type, item.path, f"shorter than {shortest}")
-        if _outside(value, low, high):
+        if item.value is not None and _outside(item.value, low, high):
             report.bad_value(item.type, item.path, "out of range")
 
     return check

@@ -141,11 +141,17 @@ def nodes_at(item: Item, path: str, report: Report) -> list[Node]:
 
 
 def _nodes(item: Item, path: str, report: Report) -> list[Node]:
+    """Return the elements at a path; the last answer is kept, since each slice asks the same of an item."""
+    last = report.found
+    if last is not None and last[0] is item and last[1] == path:
+        return last[2]
     try:
-        return [n for n in nodes_at(item, path, report) if n.__class__ is Node]
+        found = [n for n in nodes_at(item, path, report) if n.__class__ is Node]
     except FhirPathError as error:
         report.discriminator(path, str(error), item.path)
-        return []
+        found = []
+    report.found = (item, path, found)
+    return found
 
 
 def _by_type(overlay: Overlay, spec: Spec, piece: Spec, path: str) -> Match | None:
@@ -216,6 +222,10 @@ def _by_value(overlay: Overlay, piece: Spec, path: str) -> Match | None:
     tests = [t for t in (_value_test(target) for target in targets) if t is not None]
     if not tests:
         return _implied(overlay, piece, path)
+
+    first = tests[0]
+    if len(tests) == 1:
+        return lambda item, report: any(first(node, report) for node in _nodes(item, path, report))
 
     def match(item: Item, report: Report) -> bool:
         nodes = _nodes(item, path, report)

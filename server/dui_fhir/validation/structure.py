@@ -280,20 +280,33 @@ def _companion(key: str, repeats: bool) -> Handler:
 
 
 def _presence(element: Element) -> _Presence:
-    keys = tuple(_keys(element))
-    names = keys + tuple(f"_{key}" for key in keys)
-    name, minimum, choice = element.name, element.min, element.choice
+    return _choice_presence(element) if element.choice else _single_presence(element)
+
+
+def _single_presence(element: Element) -> _Presence:
+    (key,) = _keys(element)
+    companion, name, minimum = f"_{key}", element.name, element.min
 
     def check(value: dict[str, Any], path: Path, report: Report) -> None:
-        present = [key for key in names if key in value]
+        items = value.get(key)
+        absent = key not in value and companion not in value
+        if absent or (isinstance(items, list) and len(items) < minimum):
+            report.missing(name, path)
+
+    return check
+
+
+def _choice_presence(element: Element) -> _Presence:
+    keys = {name: key for key in _keys(element) for name in (key, f"_{key}")}
+    name, minimum = f"{element.name}[x]", element.min
+
+    def check(value: dict[str, Any], path: Path, report: Report) -> None:
+        present = [keys[key] for key in value if key in keys]
         if not present:
             if minimum:
-                report.missing(f"{name}[x]" if choice else name, path)
-            return
-        if choice and len({key.lstrip("_") for key in present}) > 1:
-            report.too_many(f"{name}[x]", 1, path)
-        if minimum > 1 and isinstance(value[present[0]], list) and len(value[present[0]]) < minimum:
-            report.missing(name, path)
+                report.missing(name, path)
+        elif len(present) > 1 and len(set(present)) > 1:
+            report.too_many(name, 1, path)
 
     return check
 

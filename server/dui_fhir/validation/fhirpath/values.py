@@ -277,6 +277,8 @@ def same_list(left: list[Any], right: list[Any]) -> bool | None:
         return None
     if len(left) != len(right):
         return False
+    if len(left) == 1:
+        return equal(left[0], right[0])
     answers = [equal(a, b) for a, b in zip(left, right, strict=True)]
     return False if False in answers else None if None in answers else True
 
