@@ -105,3 +105,13 @@ def test_erase__history_at_a_past_instant__shows_nothing_of_it(store, make):
 
     found = store.history(at=(written.instant_ms, written.instant_ms)).versions
     assert [v for v in found if not v.deleted] == []
+
+
+def test_erase__large_body__goes_whole(store, make):
+    make.submit(store, make.put("Binary", "a", content="x" * 20_000_000))
+    make.submit(store, make.put("Binary", "b", content="y" * 20_000_000))
+
+    store.submit(Plan(operations=(Erase(type="Binary", id="a"),)))
+
+    assert store.read_version("Binary", "a", 1) is None
+    assert len(store.read("Binary", "b").body) > 20_000_000

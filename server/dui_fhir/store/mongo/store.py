@@ -17,7 +17,7 @@ from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 from dui_fhir.domain.job import Job, JobSettlement
-from dui_fhir.domain.plan import Committed, Plan, Put, Refused, Result, Written
+from dui_fhir.domain.plan import Committed, Erase, Plan, Put, Refused, Result, Written
 from dui_fhir.domain.query import Query
 from dui_fhir.domain.version import Version
 from dui_fhir.ports import Clock, HistoryPage, SearchPage
@@ -316,6 +316,8 @@ class _Transaction:
         number = counter["n"]
         for write in decision.writes:
             self._database["keys"].delete_many({"r": _key(write)}, session=self._session)
+            if isinstance(write.operation, Erase):
+                self._erase(write.operation)
         self._add_versions(decision, number)
         self._take_keys(decision.writes)
         for settlement in plan.settlements:
@@ -328,6 +330,15 @@ class _Transaction:
             {"$set": {"n": number + len(decision.writes), "i": decision.instant_ms, "j": jobs}},
             session=self._session,
         )
+
+    def _erase(self, operation: Erase) -> None:
+        """Remove every version; the document of the resource is replaced afterwards by that of the mark."""
+        mine = {"t": operation.type, "id": operation.id}
+        cut = self._database["history"].find(mine | {"parts": {"$gt": 0}}, {"parts": 1}, session=self._session)
+        parts = [f"{version['_id']}-{n}" for version in cut for n in range(version["parts"])]
+        if parts:
+            self._database["parts"].delete_many({"_id": {"$in": parts}}, session=self._session)
+        self._database["history"].delete_many(mine, session=self._session)
 
     def _add_versions(self, decision: Decision, number: int) -> None:
         if not decision.writes:
