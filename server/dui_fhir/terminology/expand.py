@@ -121,9 +121,12 @@ def _holds(member: Member, words: Sequence[str]) -> bool:
 
 
 def _is_tree(value_set: Resource) -> bool:
-    """Only one include, by rule: an enumeration and a union say an order, no hierarchy."""
-    includes = value_set.get("compose", {}).get("include", ())
-    return len(includes) == 1 and "concept" not in includes[0] and "system" in includes[0]
+    """One include and no exclude: an enumeration and a union say an order, and what is left by an exclude no hierarchy."""
+    compose = value_set.get("compose", {})
+    includes = compose.get("include", ())
+    return (
+        len(includes) == 1 and not compose.get("exclude") and "concept" not in includes[0] and "system" in includes[0]
+    )
 
 
 def _versioned(value_set: Resource, chosen: Sequence[Member]) -> set[str]:
@@ -232,7 +235,8 @@ class _Shape:
         return any(_named(wording, one) for one in self._wanted.designation_of)
 
     def _marks(self, member: Member, row: dict[str, Any]) -> None:
-        extensions = [*(member.listed or {}).get("extension", ()), *member.concept.extensions]
+        own = [e for e in member.concept.extensions if e.get("url") != STATUS_EXTENSION]
+        extensions = [*(member.listed or {}).get("extension", ()), *own]
         carried: dict[str, Resource] = {}
         properties: dict[str, dict[str, Any]] = {}
         for found in extensions:
@@ -275,7 +279,8 @@ class _Shape:
 
 
 def _uri(member: Member, name: str) -> str:
-    for row in member.system.header.get("property", ()):
+    headers = (member.system.header, *member.system.supplements)
+    for row in (row for header in headers for row in header.get("property", ())):
         if row["code"] == name and "uri" in row:
             return str(row["uri"])
     return STANDARD + name
