@@ -14,6 +14,8 @@ _INACTIVE = frozenset({"retired", "inactive"})
 
 def fold(text: str) -> str:
     """Return a text without case, accents or ligatures, for comparisons by people (``Éducateur`` → ``educateur``)."""
+    if text.isascii():
+        return text.lower()
     spread = unicodedata.normalize("NFKD", text.casefold().replace("œ", "oe").replace("æ", "ae"))
     return "".join(c for c in spread if not unicodedata.combining(c))
 
@@ -74,6 +76,7 @@ class CodeSystem:
         for supplement in supplements:
             self._supplement(supplement.get("concept", ()), supplement)
         self._link()
+        self._searched: dict[str, str] = {}
         self._folded = None if self.case_sensitive else {c.casefold(): c for c in self.concepts}
 
     def _add(self, elements: Iterable[Resource], parent: Concept | None) -> None:
@@ -123,6 +126,14 @@ class CodeSystem:
         found = self.concepts.get(code)
         if found is None and self._folded is not None:
             return self.concepts.get(self._folded.get(code.casefold(), ""))
+        return found
+
+    def searched(self, concept: Concept) -> str:
+        """Return the code, display and designations of a concept, folded, one a line: what a text filter looks into."""
+        found = self._searched.get(concept.code)
+        if found is None:
+            texts = [concept.code, concept.display or "", *(d.get("value", "") for d in concept.designations)]
+            found = self._searched[concept.code] = fold("\n".join(texts))
         return found
 
     def values(self, concept: Concept, name: str) -> list[Any]:

@@ -114,10 +114,12 @@ def choose(scope: Scope, value_set: Resource, wanted: Wanted) -> Iterable[Member
 
 
 def _holds(member: Member, words: Sequence[str]) -> bool:
-    """Tell whether each word starts or is within the code, the display or a designation, accents and case aside."""
-    texts = [member.concept.code, *(w.value for w in wordings(member.system, member.concept, member.listed))]
-    folded = [fold(text) for text in texts]
-    return all(any(word in text for text in folded) for word in words)
+    """Tell whether each word is within the code, the display or a designation, accents and case aside."""
+    text = member.system.searched(member.concept)
+    listed = member.listed or {}
+    more = [listed.get("display", ""), *(d.get("value", "") for d in listed.get("designation", ()))]
+    folded = fold("\n".join(more)) if any(more) else ""
+    return all(word in text or word in folded for word in words)
 
 
 def _is_tree(value_set: Resource) -> bool:

@@ -170,9 +170,10 @@ class Search:
         url, scope = self.given.system or "", self.scope
         version = scope.pins.system(url, listed)
         if scope.open(url):
-            unlisted = grammars.system_of(url, self.given.code) or grammars.listed_system(include)
             known = scope.system(url, version)
-            if unlisted is not None and (known is None or known.content == "not-present"):
+            absent = known is None or known.content == "not-present"
+            unlisted = self._unlisted(url, include) if absent else None
+            if unlisted is not None:
                 return unlisted, []
         system, remarks = self._pinned(url, version, listed) if version else self._free(url)
         if system is not None:
@@ -181,6 +182,10 @@ class Search:
             if wanted is not None and not versions.matches(wanted, system.version):
                 remarks.append(self._refused(system, wanted))
         return system, remarks
+
+    def _unlisted(self, url: str, include: Resource) -> CodeSystem | None:
+        """Return what stands for a system that is not here: its grammar, or what the ``include`` enumerates of it."""
+        return grammars.system_of(url, self.given.code) or grammars.listed_system(include)
 
     def _free(self, url: str) -> tuple[CodeSystem | None, list[Remark]]:
         given = self.given.version
