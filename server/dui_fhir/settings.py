@@ -51,6 +51,11 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("search_full_text", str, "content", "Texte indexé : « content » (_text et _content), « text » ou « none »."),
     Setting("search_includes_max", int, 1000, "Ressources ajoutées à une page par _include et _revinclude."),
     Setting("write_attempts", int, 5, "Essais d'une écriture dont la lecture préalable a vieilli."),
+    # validation of what is written
+    Setting("validation_structure", str, "refuse", "Défaut de structure R4 : « refuse » ou « warn »."),
+    Setting("validation_declared", str, "warn", "Défaut de profil déclaré (meta.profile) : « refuse », « warn » ou « off »."),
+    Setting("validation_profiles", list, [], "Profils à part : « refuse <canonique> », « warn … » ou « off … », dans l'ordre."),
+    Setting("validation_preferred", list, ["hl7.fhir.fr.core 2.1.0"], "Version d'un guide quand un profil n'en nomme pas."),
     # store
     Setting("store_timeout_s", float, 30.0, "Attente maximale d'une réponse du processus d'écriture, en secondes."),
     Setting("read_timeout_s", float, 10.0, "Durée maximale d'une lecture du magasin, en secondes."),

@@ -343,7 +343,13 @@ def _size_is_right(value: dict[str, Any], path: Path, report: Report) -> None:
         return
     bare = "".join(data.split())
     if len(bare) // 4 * 3 - bare[-2:].count("=") != size:
-        report.bad_value("unsignedInt", (path, "size"), "not the size of data")
+        report.add(
+            "validation-attachment-size",
+            "value",
+            "La taille annoncée n'est pas celle du contenu joint.",
+            "size is not the size of data",
+            (path, "size"),
+        )
 
 
 def _contained_is_referenced(value: dict[str, Any], path: Path, report: Report) -> None:

@@ -47,6 +47,17 @@ class Validator:
             self._profile(resource, canonical, place, report)
         return _distinct(report.issues)
 
+    def base(self, resource: Resource, *, path: str = "") -> list[Issue]:
+        """Return the faults against R4 alone, the definitions of extensions included, no profile followed."""
+        return self.validate(resource, path=path, declared=False)
+
+    def profile(self, resource: Resource, canonical: str, *, path: str = "") -> list[Issue]:
+        """Return the faults against one profile, R4 left aside."""
+        report = self._report(resource, declared=False)
+        report.resource = report.root = resource
+        self._profile(resource, canonical, path or str(resource.get("resourceType", "Resource")), report)
+        return _distinct(report.issues)
+
     def _report(self, resource: Resource, declared: bool) -> Report:
         report = Report(terminology=self.terminology)
         report.extension = self._extensions.check

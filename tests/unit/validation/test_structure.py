@@ -192,7 +192,7 @@ KNOWN = {
     ("Organization-cds-organization-example.json", "value", f"Organization.{_EMPTY.replace('_name', '_alias[0]')}"),
     # dom-4: contained resources that carry meta.versionId
     # the size of the attachment is not that of its data
-    ("DocumentReference-PDSmSimplifiedExample.json", "value", "DocumentReference.content[0].attachment.size"),
+    ("DocumentReference-PDSmSimplifiedExample.json", "attachment-size", "DocumentReference.content[0].attachment.size"),
     # dom-3: the contained practitioner is cited nowhere
     ("DocumentReference-exemple-pdsm-documentreference.json", "dom-3", "DocumentReference.contained[0]"),
     ("DocumentReference-exemple-pdsm-documentreference.json", "dom-4", "DocumentReference.contained[0]"),
