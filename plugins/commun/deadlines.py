@@ -30,21 +30,27 @@ def contract_handed_over(dossier: Dossier) -> Iterator[Deadline]:
     """COM-11 (D311 III): fifteen days after the admission, a contract or DIPC was handed over."""
     handed = any(c.get("issued") or _signature(c) for c in _contracts(dossier, "CS", "DIPC"))
     handed = handed or any(dossier.papers("contrat-sejour", "dipc"))
-    yield from pending(dossier.days_after(dossier.admission, "commun.contrat_remise_jours"), done=handed)
+    yield from pending(dossier.days_after(_due_from(dossier), "commun.contrat_remise_jours"), done=handed)
 
 
 def contract_signed(dossier: Dossier) -> Iterator[Deadline]:
     """COM-12 (D311 III): one month after the admission, the contract is signed, or replaced by a DIPC."""
     done = any(_contracts(dossier, "DIPC")) or any(dossier.papers("dipc"))
     done = done or any(c.get("status") in _SIGNED or _signature(c) for c in _contracts(dossier, "CS"))
-    yield from pending(dossier.months_after(dossier.admission, "commun.contrat_signature_mois"), done=done)
+    yield from pending(dossier.months_after(_due_from(dossier), "commun.contrat_signature_mois"), done=done)
 
 
 def amendment(dossier: Dossier) -> Iterator[Deadline]:
     """COM-13 (D311 V): six months after the admission, an amendment states the objectives."""
     yield from pending(
-        dossier.months_after(dossier.admission, "commun.avenant_mois"), done=_last_amendment(dossier) is not None
+        dossier.months_after(_due_from(dossier), "commun.avenant_mois"), done=_last_amendment(dossier) is not None
     )
+
+
+def _due_from(dossier: Dossier) -> date | None:
+    """Return the admission, None where another document stands for the contract."""
+    excluded = dossier.category in dossier.parameters["commun.contrat_categories_exclues"]
+    return None if excluded else dossier.admission
 
 
 def yearly_update(dossier: Dossier) -> Iterator[Deadline]:
