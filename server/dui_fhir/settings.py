@@ -90,6 +90,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("dmp_vihf_version", str, "3.0", "Version du VIHF."),
     Setting("dmp_lps_id", str, "dui-fhir", "Numéro de série du logiciel, dans le VIHF."),
     Setting("dmp_lps_approval", str, "NON-HOMOLOGUE", "Numéro d'homologation DMP du logiciel, dans le VIHF."),
+    Setting("erase_allowed", bool, False, "Ouvrir $erase et $purge : effacement définitif, historique compris."),
     # bulk data
     Setting("bulk_dir", str, "", "Dossier des exports et imports ; vide = « bulk » dans le dossier des données."),
     Setting("bulk_lease_s", float, 30.0, "Durée après laquelle un export interrompu est repris, en secondes."),

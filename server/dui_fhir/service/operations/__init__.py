@@ -5,7 +5,7 @@ write, or of :class:`dui_fhir.service.engine.Served`, which answer by themselves
 """
 
 from dui_fhir.service.engine import Served
-from dui_fhir.service.operations import document, everything, lastn, meta, validate
+from dui_fhir.service.operations import document, everything, lastn, meta, purge, validate
 
 
 def served() -> tuple[Served, ...]:
@@ -16,4 +16,5 @@ def served() -> tuple[Served, ...]:
         document.operation(),
         lastn.operation(),
         validate.operation(),
+        *purge.operations(),
     )
