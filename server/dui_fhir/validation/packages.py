@@ -60,8 +60,8 @@ class Package:
 def add(path: Path, store_dir: Path) -> Package:
     """Read a package and put its resources in ``store_dir``; an added version replaces the same one.
 
-    Returns: the package, with the dependencies that ``store_dir`` lacks. Raises: Unprocessable (``validation-package``): no package, a
-    link, a path that leaves it, too many or too large files, a resource that is no JSON.
+    Returns: the package, with the dependencies that ``store_dir`` lacks. Raises: Unprocessable (``validation-package``):
+    no package, a link, a path that leaves it, too many or too large files, a resource that is no JSON.
     """
     try:
         manifest, rows = _read(path)
@@ -217,11 +217,7 @@ def _write(folder: Path, package: Package, rows: list[dict[str, Any]]) -> None:
 
 def _lean(structure: dict[str, Any]) -> dict[str, Any]:
     """Leave out what validation never reads: it is nine tenths of a published definition."""
-    kept = {
-        k: v
-        for k, v in structure.items()
-        if k not in ("text", "mapping", "contact", "description", "differential", "snapshot")
-    }
+    kept = {k: v for k, v in structure.items() if k not in _HEADS}
     for view in ("differential", "snapshot"):
         elements = (structure.get(view) or {}).get("element")
         if isinstance(elements, list):
@@ -229,6 +225,7 @@ def _lean(structure: dict[str, Any]) -> dict[str, Any]:
     return kept
 
 
+_HEADS = frozenset({"text", "mapping", "contact", "description", "differential", "snapshot"})
 _PROSE = frozenset({"definition", "comment", "requirements", "alias", "mapping", "example", "short", "base", "label"})
 
 
