@@ -14,10 +14,12 @@ import orjson
 
 from dui_fhir.definitions import SearchParameter, compartments
 from dui_fhir.domain.change import Resource
+from dui_fhir.domain.operation import Operation
 from dui_fhir.rest import negotiation, openapi_schemas
 from dui_fhir.rest.openapi_parameters import SHARED, search_parameter, shared
 from dui_fhir.search.options import SearchOptions
 from dui_fhir.search.parse import served_parameters
+from dui_fhir.service.engine import Served
 from dui_fhir.service.operation import serves
 from dui_fhir.service.router import ROUTES, Route
 
@@ -29,11 +31,11 @@ _ALWAYS = frozenset({"Bundle", "OperationOutcome", "Parameters", "CapabilityStat
 
 @dataclass(frozen=True, kw_only=True)
 class View:
-    """What the document is made of. ``statement``: the CapabilityStatement; ``operations``: the OperationDefinitions served;
+    """What the document is made of. ``statement``: the CapabilityStatement; ``operations``: those of the engine;
     ``types``: the resource types to tell in full, None = all of the statement."""
 
     statement: Resource
-    operations: Sequence[Resource]
+    operations: Sequence[Operation | Served]
     options: SearchOptions
     base_url: str
     types: frozenset[str] | None = None
@@ -140,18 +142,19 @@ def _operations(view: View) -> Iterator[_Operation]:
 def _of_route(view: View, route: Route, type: str | None) -> Iterator[_Operation]:
     path = "/" + route.pattern.replace("{type}", type or "")
     if route.interaction == "operation":
-        for definition in view.operations:
-            if _called(route, definition, type):
-                called = path.replace("${operation}", f"${definition['code']}")
-                yield _made(route, type, called, _of_definition(view, route, definition))
+        for operation in view.operations:
+            if _called(route, operation, type):
+                called = path.replace("${operation}", f"${operation.definition['code']}")
+                yield _made(route, type, called, _of_definition(view, route, operation.definition))
     elif _claimed(view, route, type):
         yield _made(route, type, path, _of_interaction(view, route, type))
 
 
-def _called(route: Route, definition: Resource, type: str | None) -> bool:
+def _called(route: Route, operation: Operation | Served, type: str | None) -> bool:
     level = "instance" if "{id}" in route.pattern else "type" if type else "system"
-    safe = not definition.get("affectsState", True)
-    return serves(definition, level, type) and (route.method == "POST" or safe)
+    methods = operation.methods if isinstance(operation, Served) else ("GET", "POST")
+    by_get = operation.definition.get("affectsState", True) is False
+    return serves(operation.definition, level, type) and route.method in methods and (route.method != "GET" or by_get)
 
 
 def _claimed(view: View, route: Route, type: str | None) -> bool:
@@ -168,7 +171,7 @@ def _claimed(view: View, route: Route, type: str | None) -> bool:
         case "conditional-update":
             return bool(resource.get("conditionalUpdate"))
         case "conditional-delete":
-            return resource.get("conditionalDelete", "not-supported") != "not-supported"
+            return resource.get("conditionalDelete") in ("single", "multiple")
         case "conditional-patch":
             return bool(resource.get("conditionalUpdate")) and _interacts(resource, "patch")
     return _interacts(resource, route.interaction)
@@ -213,6 +216,8 @@ def _error(text: str) -> Json:
 
 _ERRORS = {
     "400": "Requête mal formée ou paramètre inconnu ; le texte dit lequel et propose le plus proche.",
+    "401": "Personne n'est authentifié.",
+    "403": "Cette personne ou cette application n'y est pas autorisée.",
     "404": "Rien sous cet identifiant, ou type, version, opération inconnus.",
     "406": "Aucun format commun.",
     "409": "Refusé par l'état du dossier.",
@@ -226,7 +231,7 @@ _ERRORS = {
 
 
 def _errors(*codes: str) -> Json:
-    return {code: {"$ref": f"#/components/responses/{code}"} for code in (*codes, "503")}
+    return {code: {"$ref": f"#/components/responses/{code}"} for code in (*codes, "401", "403", "503")}
 
 
 _READ_ERRORS = ("400", "404", "406", "410")
@@ -385,12 +390,13 @@ def _of_definition(view: View, route: Route, definition: Resource) -> Json:
         "parameters": shared("format", "pretty"),
         "responses": {
             "200": _answer("Le résultat.", _result(declared)),
+            "202": _answer("Travail long accepté, ou abandonné : Content-Location porte l'adresse de son suivi."),
             **_errors("400", "404", "406", "409", "410", "422"),
         },
         "x-fhir-operation": definition["url"],
         "x-fhir-parameters": [_told(p) for p in declared],
     }
-    if route.method == "GET":
+    if route.method != "POST":
         made["parameters"] = [*(_input(p) for p in inputs if p.get("type") in _IN_URL), *made["parameters"]]
     else:
         made["requestBody"] = {"content": _content(openapi_schemas.reference("Parameters"))}

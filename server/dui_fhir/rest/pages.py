@@ -81,7 +81,7 @@ class Pages:
         call = Call(engine=self._engine, request=wanted, dispatch=_no_inner_request)
         view = openapi.View(
             statement=statement(call),
-            operations=[o.definition for o in self._engine.operations],
+            operations=self._engine.operations,
             options=call.options,
             base_url=base_url,
             types=types,
