@@ -109,17 +109,25 @@ class Lists:
         elsewhere = sum(row["codeSystem"] in _ELSEWHERE for row in rows)
         if found is not None and rows and 2 * elsewhere <= len(rows) <= _CODES_MAX:
             name = found.attrib["displayName"].removesuffix(".tabs")
-            self.add(name, found.attrib["id"], found.attrib["revisionDate"][:10], rows, found.attrib.get("urlFichier"))
+            date, url = found.attrib["revisionDate"][:10], found.attrib.get("urlFichier")
+            self.add(name, date, rows, found.attrib["id"], url)
 
-    def add(self, name: str, oid: str, date: str, rows: Iterable[Resource], url: str | None = None) -> None:
+    def add(
+        self, name: str, date: str, rows: Iterable[Resource], oid: str | None = None, url: str | None = None
+    ) -> None:
         """Add a list: rows of ``code``, ``codeSystem`` (OID) and ``displayName``."""
         includes: dict[str, list[dict[str, str]]] = {}
         for row in rows:
             system = SYSTEMS.get(row["codeSystem"], f"urn:oid:{row['codeSystem']}")
-            includes.setdefault(system, []).append({"code": row["code"], "display": row["displayName"]})
-            self._systems.setdefault(system, {}).setdefault(row["code"], row["displayName"])
+            shown = {"display": row["displayName"]} if row["displayName"] else {}
+            includes.setdefault(system, []).append({"code": row["code"], **shown})
+            known = self._systems.setdefault(system, {})
+            known[row["code"]] = known.get(row["code"]) or row["displayName"]
         canonical = _canonical(name, url)
-        composed = [{"system": system, "concept": concepts} for system, concepts in includes.items()]
+        composed = [
+            {"system": system} if name in PARTIAL else {"system": system, "concept": concepts}
+            for system, concepts in includes.items()
+        ]
         self.sets.append(
             {
                 "resourceType": "ValueSet",
@@ -131,13 +139,14 @@ class Lists:
                 "compose": {"include": composed},
             }
         )
-        self.aliases |= {alias: canonical for alias in (f"urn:oid:{oid}", _SMT + _kebab(name)) if alias != canonical}
+        others = [_SMT + _kebab(name), *([f"urn:oid:{oid}"] if oid else [])]
+        self.aliases |= {alias: canonical for alias in others if alias != canonical}
 
     def systems(self, known: frozenset[str]) -> Iterator[dict[str, Any]]:
         """Yield what the lists show of the code systems that are not known otherwise."""
         for url, concepts in sorted(self._systems.items()):
             if url not in known:
-                rows = [{"code": code, "display": display} for code, display in sorted(concepts.items())]
+                rows = [{"code": c, "display": d} if d else {"code": c} for c, d in sorted(concepts.items())]
                 header = {"resourceType": "CodeSystem", "url": url, "status": "active", "content": "fragment"}
                 yield {**header, "language": "fr", "caseSensitive": True, "concept": rows}
 
@@ -156,17 +165,33 @@ def _kebab(name: str) -> str:
 
 
 _TSV = re.compile(r"# (JDV_J[0-9]+_\w+?)(?: ([0-9]{8})[0-9]*)?\b")
+_TYPES = "typeCode_class_X04_J66.tsv"
+_TABLE_SYSTEMS = {"TRE_A06": "1.2.250.1.213.1.1.4.2.282", "TRE_A11": "1.3.6.1.4.1.19376.1.2.3"}
+PARTIAL = frozenset({"JDV_J60_FormatCode_DMP"})
+"""Lists that the source does not give whole: a code that is not in them is not known to be wrong."""
 
 
 def tables(folder: Path, lists: Lists) -> None:
-    """Add the lists that are tables of code, OID and label (XDS metadata), where the OID is one."""
+    """Add the lists of XDS metadata that are tables of code, code system and label; and the types of the DMP (J66)."""
     for path in sorted((folder / "xds" / "valuesets").glob("*.tsv")):
         first, *lines = path.read_text(encoding="utf-8").splitlines()
+        cells = [line.split("\t") for line in lines]
+        if path.name == _TYPES:
+            lists.add(
+                "JDV_J66_TypeCode_DMP",
+                "20240927",
+                [row for c in cells if c[3] == "DMP" for row in _rows(c[0], c[1], c[5])],
+            )
+            continue
         match = _TSV.match(first)
-        rows = [line.split("\t") for line in lines if line.count("\t") == 2]
-        kept = [{"code": r[0], "codeSystem": r[1], "displayName": r[2]} for r in rows if re.fullmatch(r"[0-9.]+", r[1])]
-        if match is not None and kept and match[1] not in {s["name"] for s in lists.sets}:
-            lists.add(match[1], f"{match[1]}", match[2] or "", kept)
+        if match is not None and match[1] not in {s["name"] for s in lists.sets}:
+            lists.add(match[1], match[2] or "", [row for c in cells if len(c) == 3 for row in _rows(*c)])
+
+
+def _rows(code: str, system: str, label: str) -> Iterator[dict[str, str]]:
+    oid = _TABLE_SYSTEMS.get(system, system)
+    if re.fullmatch(r"[0-9.]+", oid):
+        yield {"code": code, "codeSystem": oid, "displayName": label}
 
 
 def write(target: Path, name: str, resources: Iterable[Resource], index: dict[str, Any]) -> None:
