@@ -9,10 +9,12 @@ from dataclasses import dataclass, replace
 from urllib.parse import parse_qsl
 
 from dui_fhir.definitions import resource_types
+from dui_fhir.domain.change import Resource
 from dui_fhir.domain.errors import BadRequest
 from dui_fhir.domain.index import IndexValues
 from dui_fhir.domain.query import AllOf, AnyOf, Chain, Has, LastUpdatedIs, Node, Not, SameGroup
 from dui_fhir.search import match
+from dui_fhir.search.match import Entry
 from dui_fhir.search.options import SearchOptions
 from dui_fhir.search.parse import FORMATS, RESULTS, parse
 
@@ -26,12 +28,22 @@ class Criteria:
     type: str
     node: Node
 
-    def hold(self, type: str, id: str, index: IndexValues) -> bool:
-        """Return whether a resource, given by its index values, satisfies the criteria."""
-        if type != self.type:
-            return False
-        entry = match.Entry(type=type, id=id, instant_ms=0, index=index)
-        return match.matches(self.node, entry, lambda *_: None, lambda *_: ())
+    def hold(self, entry: Entry) -> bool:
+        """Return whether a resource satisfies the criteria."""
+        return entry.type == self.type and match.matches(self.node, entry, _nothing, _nobody)
+
+
+def entry_of(resource: Resource, index: IndexValues) -> Entry:
+    """Return a resource as criteria judge it; the instant of its write is not known."""
+    return Entry(type=resource["resourceType"], id=resource["id"], instant_ms=0, index=index)
+
+
+def _nothing(type: str, id: str) -> None:
+    return None
+
+
+def _nobody(type: str, id: str, source: str, param: str) -> tuple[Entry, ...]:
+    return ()
 
 
 def compile_criteria(text: str, options: SearchOptions) -> Criteria:

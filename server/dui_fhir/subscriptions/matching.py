@@ -8,6 +8,7 @@ from dui_fhir.domain.change import Resource
 from dui_fhir.domain.ids import new_id
 from dui_fhir.domain.index import IndexValues
 from dui_fhir.domain.job import Job
+from dui_fhir.subscriptions.criteria import entry_of
 from dui_fhir.subscriptions.subscription import Watched
 
 KIND: Final = "subscription"
@@ -32,8 +33,9 @@ def jobs_for(made: Sequence[Made], active: Iterable[Watched], *, base_url: str, 
     return tuple(
         event_job(watched.id, version, base_url=base_url)
         for version in made
+        for entry in (entry_of(version.resource, version.index),)
         for watched in watching
-        if watched.wants(version.resource, version.index, now_ms)
+        if watched.wants(version.resource, entry, now_ms)
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any, Final, Literal, cast
 
 from dui_fhir.domain.change import Resource
 from dui_fhir.domain.dates import MS_MAX, MS_MIN, interval
-from dui_fhir.domain.index import IndexValues
+from dui_fhir.search.match import Entry
 from dui_fhir.search.options import SearchOptions
 from dui_fhir.subscriptions import nde
 from dui_fhir.subscriptions.criteria import Criteria, compile_criteria
@@ -49,11 +49,9 @@ class Watched:
     end_ms: int = MS_MAX
     interest: nde.Interest | None = None
 
-    def wants(self, resource: Resource, index: IndexValues, now_ms: int) -> bool:
-        """Return whether a version just made of a resource is to be told."""
-        if not self.start_ms <= now_ms <= self.end_ms:
-            return False
-        if not self.criteria.hold(resource["resourceType"], resource["id"], index):
+    def wants(self, resource: Resource, entry: Entry, now_ms: int) -> bool:
+        """Return whether a version just made of a resource, also given as an ``entry``, is to be told."""
+        if not self.criteria.hold(entry) or not self.start_ms <= now_ms <= self.end_ms:
             return False
         return self.interest is None or self.interest.concerns(resource)
 
