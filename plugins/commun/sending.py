@@ -36,6 +36,9 @@ def check(document: Resource, channel: str, context: Context) -> Iterator[Issue]
         yield from refused or _stance(document, subject, context)
     elif context.document is not None and not context.document.mssante:
         yield fault("COM-47", "DocumentReference.type")
+    elif channel == "mssante-citoyen" and _shows_protected_address(document):
+        text = "Ce document montre une adresse protégée : il ne part pas vers Mon espace santé."
+        yield fault("COM-47", "DocumentReference.securityLabel", text=text)
 
 
 def _state(document: Resource, context: Context) -> Iterator[Issue]:
@@ -46,6 +49,10 @@ def _state(document: Resource, context: Context) -> Iterator[Issue]:
     asked = context.document is not None and context.document.signers
     if not signed and (asked or document.get("docStatus") in ("preliminary", "entered-in-error")):
         yield fault("COM-46", "DocumentReference.docStatus")
+
+
+def _shows_protected_address(document: Resource) -> bool:
+    return PROTECTED_ADDRESS in codes(document.get("securityLabel"), LABEL)
 
 
 def _identity(patient: Resource | None, context: Context) -> Iterator[Issue]:
@@ -74,7 +81,7 @@ def _type(document: Resource, context: Context) -> Iterator[Issue]:
 def _stance(document: Resource, subject: str, context: Context) -> Iterator[Issue]:
     """D14. A type that no active corridor declares is closed by default."""
     kind = context.document
-    if PROTECTED_ADDRESS in codes(document.get("securityLabel"), LABEL):
+    if _shows_protected_address(document):
         yield fault("COM-43", "DocumentReference.securityLabel", text="Ce document montre une adresse protégée.")
         return
     if kind is not None and kind.dmp == "auto":

@@ -4,7 +4,7 @@ A story is what people write, by day; the timeline is what the work-list shows: 
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
