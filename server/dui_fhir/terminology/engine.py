@@ -10,7 +10,7 @@ from dui_fhir.terminology.builtin import builtin
 from dui_fhir.terminology.concepts import Resource
 from dui_fhir.terminology.lookup import known_system
 from dui_fhir.terminology.membership import Given, Search
-from dui_fhir.terminology.registry import Loaded, Registry
+from dui_fhir.terminology.registry import Loaded, Registry, Source
 from dui_fhir.terminology.scope import Scope
 from dui_fhir.terminology.versions import split
 
@@ -31,8 +31,13 @@ class Terminology:
         self._swap()
 
     def _swap(self) -> None:
-        self.registry = Registry([self._own, *self._base.sources])
+        self.registry = self._base.under(self._own)
         self._verdict = lru_cache(maxsize=VERDICTS_KEPT)(self._judged)
+
+    def over(self, source: Source) -> "Terminology":
+        """Return this terminology with a source on top, such as what a tenant has stored. Its own verdicts are not kept long:
+        to be made anew for each request."""
+        return Terminology((), self.registry.under(source))
 
     def add(self, resource: Resource) -> None:
         """Add or replace a CodeSystem, ValueSet or ConceptMap. Raises: ValueError for another resource or without ``url``."""

@@ -10,6 +10,7 @@ from dui_fhir.terminology.engine import Terminology
 from dui_fhir.terminology.expand import CODES_MAX
 from dui_fhir.terminology.languages import covers
 from dui_fhir.terminology.messages import Text
+from dui_fhir.terminology.stored import Stored
 
 _ADDED: dict[str, tuple[tuple[str, str, str], ...]] = {
     "ValueSet-expand": (
@@ -51,11 +52,13 @@ def operations(
 ) -> list[Operation]:
     """Return ``$expand``, ``$validate-code`` (twice), ``$lookup``, ``$subsumes`` and ``$translate``.
 
-    ``terminology``: the one of the server, or how to find the one of a request (by ``request.context.tenant``).
+    ``terminology``: the one of the server, or how to find the one of a request (by ``request.context.tenant``). What the
+    tenant has stored, and the actor may read, comes over it.
     """
 
     def of(request: OperationRequest) -> Terminology:
-        return terminology if isinstance(terminology, Terminology) else terminology(request)
+        found = terminology if isinstance(terminology, Terminology) else terminology(request)
+        return found.over(Stored(request.context.reader))
 
     def expand(request: OperationRequest) -> dict[str, Any]:
         now = request.context.now.isoformat(timespec="milliseconds")

@@ -77,11 +77,14 @@ def _concept(concept: Resource) -> dict[str, Any]:
     return kept
 
 
+_EXAMPLE = re.compile(r"(?:^|-)example(?:-|$)")
+
+
 def r4(folder: Path) -> Iterator[dict[str, Any]]:
     """Yield the code systems and value sets of R4, examples left out."""
     for name in ("code-systems.json", "value-sets.json"):
         for resource in orjson.loads((folder / "fhir" / "r4" / name).read_bytes()):
-            if "example" not in resource["url"].rsplit("/", 1)[-1]:
+            if _EXAMPLE.search(resource["url"].rsplit("/", 1)[-1]) is None:
                 yield reduced(resource)
 
 

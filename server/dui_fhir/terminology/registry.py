@@ -3,6 +3,7 @@
 Registries are layered: those of a tenant, or of one request, over those of the plugins, over the facts that ship.
 """
 
+import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
@@ -61,9 +62,9 @@ class Loaded:
 
     def all(self, kind: str) -> Iterator[Resource]:
         """Return the resources of a kind."""
-        for (held, _), by_version in self._held.items():
+        for (held, _), by_version in list(self._held.items()):
             if held == kind:
-                yield from by_version.values()
+                yield from list(by_version.values())
 
     def supplements(self, url: str) -> Iterable[Resource]:
         """Return the supplements of a code system."""
@@ -71,22 +72,28 @@ class Loaded:
 
 
 class Registry:
-    """Sources, the nearest first, with the code systems that were indexed last kept ready."""
+    """Sources, the nearest first, with the code systems that were indexed last kept ready.
 
-    def __init__(self, sources: Sequence[Source], concepts_kept: int = CONCEPTS_KEPT) -> None:
+    ``base``: a registry of the last of these sources, asked for what they hold: what it indexed serves several registries.
+    """
+
+    def __init__(
+        self, sources: Sequence[Source], concepts_kept: int = CONCEPTS_KEPT, base: "Registry | None" = None
+    ) -> None:
         self.sources = tuple(sources)
+        self._base = base
+        self._lock = threading.Lock()
         self._kept: OrderedDict[tuple[str, str, tuple[str, ...]], CodeSystem] = OrderedDict()
         self._concepts = 0
         self._concepts_kept = concepts_kept
 
     def over(self, resources: Iterable[Resource]) -> "Registry":
         """Return this registry with resources on top, for one request."""
-        return Registry([Loaded(resources), *self.sources], self._concepts_kept)
+        return self.under(Loaded(resources))
 
-    def forget(self) -> None:
-        """Drop what was indexed: to be called after a source changed."""
-        self._kept.clear()
-        self._concepts = 0
+    def under(self, source: Source) -> "Registry":
+        """Return this registry with a source on top."""
+        return Registry([source, *self.sources], self._concepts_kept, self)
 
     def versions(self, kind: str, url: str) -> list[str]:
         """Return the versions known of a canonical, oldest first."""
@@ -97,13 +104,14 @@ class Registry:
         """Return a resource by canonical; ``version`` may hold wildcards (``1.x``), None = the newest."""
         known = self.versions(kind, url)
         chosen = versions.latest(v for v in known if version is None or versions.matches(version, v))
-        if chosen is None:
-            return None
+        return None if chosen is None else self._held(kind, url, chosen)[1]
+
+    def _held(self, kind: str, url: str, version: str) -> tuple[Source | None, Resource | None]:
         for source in self.sources:
-            found = source.get(kind, url, chosen)
+            found = source.get(kind, url, version)
             if found is not None:
-                return found
-        return None
+                return source, found
+        return None, None
 
     def value_set(self, url: str, version: str | None = None) -> Resource | None:
         """Return a ValueSet by canonical."""
@@ -115,21 +123,27 @@ class Registry:
         resource = self.resource("CodeSystem", url, version)
         if resource is None:
             return None
+        exact = resource.get("version", "")
+        if self._base is not None and not supplements and self._held("CodeSystem", url, exact)[0] in self._base.sources:
+            return self._base.code_system(url, exact)
         more = [s for s in (self.supplement(canonical) for canonical in supplements) if s is not None]
         more = [s for s in more if versions.split(s.get("supplements", ""))[0] == url]
         key = (url, resource.get("version", ""), tuple(f"{s['url']}|{s.get('version', '')}" for s in more))
-        kept = self._kept.get(key)
-        if kept is not None:
-            self._kept.move_to_end(key)
-            return kept
+        with self._lock:
+            kept = self._kept.get(key)
+            if kept is not None:
+                self._kept.move_to_end(key)
+                return kept
         return self._keep(key, CodeSystem(resource, more))
 
     def _keep(self, key: tuple[str, str, tuple[str, ...]], system: CodeSystem) -> CodeSystem:
-        self._kept[key] = system
-        self._concepts += len(system.concepts)
-        while self._concepts > self._concepts_kept and len(self._kept) > 1:
-            _, dropped = self._kept.popitem(last=False)
-            self._concepts -= len(dropped.concepts)
+        with self._lock:
+            if key not in self._kept:
+                self._concepts += len(system.concepts)
+            self._kept[key] = system
+            while self._concepts > self._concepts_kept and len(self._kept) > 1:
+                _, dropped = self._kept.popitem(last=False)
+                self._concepts -= len(dropped.concepts)
         return system
 
     def supplement(self, canonical: str) -> Resource | None:

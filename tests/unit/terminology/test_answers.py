@@ -1,5 +1,6 @@
 """The answers of the operations, their limits and their refusals."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -141,17 +142,43 @@ def test_translate__both_ways__equivalence_seen_from_the_code() -> None:
     assert named(requests.convert(registry(), {"system": S, "code": "psy"}), "result") is False
 
 
-class NoReader:
+class Tenant:
+    """A reader of what a tenant has stored, that finds by canonical only."""
+
+    def __init__(self, *stored: dict[str, Any]) -> None:
+        self._stored = stored
+
     def read(self, reference: str) -> None:
         raise AssertionError(reference)
 
-    def search(self, type: str, params: object) -> list[Any]:
-        raise AssertionError(type)
+    def search(self, type: str, params: Sequence[tuple[str, str]]) -> list[Any]:
+        assert all(name in ("url", "supplements") for name, _ in params)
+        wanted = dict(params)
+        rows = [r for r in self._stored if r["resourceType"] == type]
+        return [r for r in rows if all(r.get(name) == value for name, value in wanted.items())]
 
 
 class NoRenderer:
     def pdf(self, template: object, data: object) -> bytes:
         raise AssertionError(template)
+
+
+def request(parameters: dict[str, Any], tenant: Tenant) -> OperationRequest:
+    context = Context(tenant="t", actor=Actor(), now=datetime(2026, 1, 1, tzinfo=UTC), reader=tenant)
+    return OperationRequest(context=context, renderer=NoRenderer(), parameters=parameters)
+
+
+def test_operations__value_set_of_the_tenant__is_over_what_ships() -> None:
+    expand = next(o for o in operations(Terminology()) if o.definition["code"] == "expand")
+    system = "http://hl7.org/fhir/administrative-gender"
+    stored = value_set(
+        "http://hl7.org/fhir/ValueSet/administrative-gender",
+        include=[{"system": system, "concept": [{"code": "male"}]}],
+    )
+    stored["version"] = "99.0.0"
+    url = {"url": stored["url"]}
+    answers = [expand.run(request(url, tenant)).result for tenant in (Tenant(stored), Tenant())]
+    assert [len(a["expansion"]["contains"]) for a in answers if a is not None] == [1, 4]
 
 
 def test_operations__each__answers_without_writing() -> None:
@@ -164,14 +191,11 @@ def test_operations__each__answers_without_writing() -> None:
         ("CodeSystem", "subsumes"): {"system": S, "codeA": "edu", "codeB": "psy"},
         ("ConceptMap", "translate"): {"system": S, "code": "edu"},
     }
-    now = datetime(2026, 1, 1, tzinfo=UTC)
-    context = Context(tenant="t", actor=Actor(), now=now, reader=NoReader())
     found = operations(own)
     assert {(o.definition["resource"][0], o.definition["code"]) for o in found} == set(given)
     for operation in found:
         kind, code = operation.definition["resource"][0], operation.definition["code"]
-        request = OperationRequest(context=context, renderer=NoRenderer(), parameters=given[kind, code], type=kind)
-        answer = operation.run(request)
+        answer = operation.run(request(given[kind, code], Tenant()))
         assert answer.result is not None
         assert not answer.writes
 

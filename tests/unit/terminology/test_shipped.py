@@ -2,6 +2,7 @@
 
 import pytest
 
+from dui_fhir.definitions import source
 from dui_fhir.domain.errors import NotFound
 from dui_fhir.terminology import Terminology, builtin, requests
 from dui_fhir.terminology.builtin import shipped
@@ -86,3 +87,10 @@ def test_add__list_of_a_tenant__takes_the_place_of_the_verdict_kept(terminology:
     assert terminology.validate("urn:own", "urn:s", "a") == "unknown"
     own.remove(resource)
     assert own.validate("urn:own", "urn:s", "a") == "unknown"
+
+
+def test_validate__required_codes_of_r4__all_valid_and_no_other(terminology: Terminology) -> None:
+    for value_set, systems in source.read("r4", "required-codes.json").items():
+        wrong = [c for s, codes in systems.items() for c in codes if terminology.validate(value_set, s, c) != "valid"]
+        assert wrong == [], value_set
+        assert terminology.validate(value_set, None, "no-such-code") == "invalid", value_set
