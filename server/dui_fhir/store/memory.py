@@ -224,6 +224,11 @@ class MemoryStore:
             if not held.last.deleted
         ]
 
+    def types(self) -> tuple[str, ...]:
+        """See :class:`dui_fhir.ports.Store`."""
+        with self._lock:
+            return tuple(sorted({type for (type, _), held in self._held.items() if not held.last.deleted}))
+
     def targets(self, sources: Sequence[Key], param: str | None, types: Sequence[str] = ()) -> tuple[Key, ...]:
         """See :class:`dui_fhir.ports.Store`."""
         with self._lock:

@@ -186,6 +186,11 @@ class MongoStore:
         with translated():
             return self._database["resources"].count_documents(Compiler(self.finder(None)).filter(query))
 
+    def types(self) -> tuple[str, ...]:
+        """See :class:`dui_fhir.ports.Store`."""
+        with translated():
+            return tuple(sorted(self._database["resources"].distinct("t", {"live": True})))
+
     def targets(self, sources: Sequence[Key], param: str | None, types: Sequence[str] = ()) -> tuple[Key, ...]:
         """See :class:`dui_fhir.ports.Store`."""
         wanted = [f"{type}/{id}" for type, id in sources]

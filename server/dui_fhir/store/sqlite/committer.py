@@ -27,7 +27,8 @@ from dui_fhir.store.sqlite.reading import search
 
 Answer: TypeAlias = Result | DuiError
 
-CHECKPOINT_PAGES = 16_000
+CHECKPOINT_PAGES = 32_000
+"""About 64 MiB of log."""
 REQUEST_KEYS_KEPT_MS = 30 * 86_400_000
 REQUEST_KEYS_PURGED = 64
 

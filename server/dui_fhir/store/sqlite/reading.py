@@ -146,8 +146,13 @@ def count(connection: Connection, dictionary: Dictionary, query: Query) -> int:
     return sum(one.count() for one in _searches(connection, dictionary, query))
 
 
+def live_types(connection: Connection) -> tuple[str, ...]:
+    """Return the types of which there is a current resource, sorted."""
+    return tuple(sorted(name for (name,) in connection.execute("SELECT name FROM type WHERE live > 0")))
+
+
 def _searches(connection: Connection, dictionary: Dictionary, query: Query) -> list[TypeSearch]:
-    types = query.types or [name for (name,) in connection.execute("SELECT name FROM type WHERE live > 0")]
+    types = query.types or live_types(connection)
     return [TypeSearch(connection, dictionary, type, query) for type in sorted(set(types))]
 
 

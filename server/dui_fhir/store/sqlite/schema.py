@@ -16,6 +16,8 @@ from dui_fhir.store.sqlite.driver import Connection, connect
 
 VERSION = 2
 APPLICATION_ID = 0x44554946  # "DUIF"
+PAGE_BYTES = 2048
+"""A write touches many leaves of the indexes, a few rows in each: half the usual page is half the bytes to sync."""
 
 _STREAMS = (
     "CREATE TABLE job_stream(stream TEXT NOT NULL, number INTEGER NOT NULL, n INTEGER NOT NULL UNIQUE,"
@@ -78,6 +80,7 @@ def create(path: Path) -> None:
     os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     connection = connect(draft, read_only=False, cache_mib=2)
     try:
+        connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("BEGIN")
         for statement in TABLES:
@@ -102,13 +105,15 @@ def check(connection: Connection, tenant: str) -> None:
     """
     found = connection.execute("PRAGMA user_version").fetchone()[0]
     if found < VERSION:
-        raise _error("old", f"La base de l'organisme « {tenant} » est d'une version antérieure : migrez-la.", found)
+        text = f"La base de l'organisme « {tenant} » est d'une version antérieure : migrez-la."
+        raise ConfigurationError.of("store-schema-old", text, f"schema version {found}, expected {VERSION}")
     if found > VERSION:
         text = f"La base de l'organisme « {tenant} » a été écrite par une version plus récente de dui-fhir."
-        raise _error("new", text, found)
+        raise ConfigurationError.of("store-schema-new", text, f"schema version {found}, expected {VERSION}")
     rows = connection.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'words_%'")
     if {sql for (sql,) in rows} != set(TABLES):
-        raise _error("damaged", f"La base de l'organisme « {tenant} » n'a pas les tables attendues.", found)
+        text = f"La base de l'organisme « {tenant} » n'a pas les tables attendues."
+        raise ConfigurationError.of("store-schema-damaged", text, f"tables are not those of schema version {VERSION}")
 
 
 def migrate(path: Path) -> int:
@@ -125,7 +130,3 @@ def migrate(path: Path) -> int:
     finally:
         connection.close()
     return steps
-
-
-def _error(name: str, text: str, found: int) -> ConfigurationError:
-    return ConfigurationError.of(f"store-schema-{name}", text, f"schema version {found}, expected {VERSION}")

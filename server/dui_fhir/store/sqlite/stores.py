@@ -87,6 +87,11 @@ class SqliteStore:
         with readers.transaction() as connection:
             return reading.count(connection, readers.dictionary, query)
 
+    def types(self) -> tuple[str, ...]:
+        """See :class:`dui_fhir.ports.Store`."""
+        with self._readers.transaction() as connection:
+            return reading.live_types(connection)
+
     def targets(self, sources: Sequence[Key], param: str | None, types: Sequence[str] = ()) -> tuple[Key, ...]:
         """See :class:`dui_fhir.ports.Store`."""
         with self._readers.transaction() as connection:
