@@ -85,6 +85,9 @@ class Store(Protocol):
     def count(self, query: Query) -> int:
         """Return how many resources match, whatever ``limit`` and ``after`` say."""
 
+    def types(self) -> tuple[str, ...]:
+        """Return the types of which there is a current resource, sorted."""
+
     def targets(
         self, sources: Sequence[tuple[str, str]], param: str | None, types: Sequence[str] = ()
     ) -> tuple[tuple[str, str], ...]:

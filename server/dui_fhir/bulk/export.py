@@ -23,7 +23,8 @@ class Export:
         """See :class:`dui_fhir.bulk.work.Work`. A slice may span several types: what is saved to disk is counted in slices."""
         kept = folder.request()
         nodes = self._nodes(call, kept)
-        left, after = (state.position["types"], state.position["after"]) if state.position else (sorted(nodes), None)
+        position = state.position or {"types": sorted(set(nodes) & set(call.store.types())), "after": None}
+        left, after = position["types"], position["after"]
         resources = size = 0
         while left and resources < SLICE_RESOURCES and size < SLICE_BYTES:
             query = Query(
@@ -40,7 +41,7 @@ class Export:
             size += sum(len(v.body or b"") for v in page.matches)
             left, after = (left, list(page.next)) if page.next else (left[1:], None)
         state.position = {"types": left, "after": after}
-        self._tell(state, len(nodes), len(left))
+        self._tell(state, len(left))
         return not left
 
     def _nodes(self, call: Call, kept: dict[str, Any]) -> dict[str, Node]:
@@ -49,10 +50,10 @@ class Export:
             group = read.present(call.store.read("Group", call.id), "Group").resource()
         return selection.nodes(call, kept["level"], kept["inputs"], group)
 
-    def _tell(self, state: State, types: int, left: int) -> None:
+    def _tell(self, state: State, left: int) -> None:
         done = sum(output.count for output in state.outputs)
         state.counts = {"resources": done}
-        state.progress = f"{done} ressources, {types - left} types sur {types}"
+        state.progress = f"{done} ressources, encore {left} types"
 
 
 def _at_request(call: Call, current: Version, kept: dict[str, Any]) -> Version | None:

@@ -4,6 +4,7 @@ Members are told by the compartments of R4 and by the owner computed at write (`
 point to and that describes no person (practitioners, organisations, places…) goes with them.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
@@ -35,6 +36,8 @@ _DATES = (
     "date", "period", "authored-on", "authoredon", "effective-time", "effective", "whenhandedover", "onset-date",
     "recorded-date", "occurrence", "started", "sent", "created", "birthdate",
 )  # fmt: skip
+
+_REFERENCE = re.compile(rb'"reference":"([A-Z][A-Za-z]+)/([A-Za-z0-9.-]{1,64})(?:/_history/[^"]+)?"')
 
 Key = tuple[str, str]
 
@@ -121,7 +124,7 @@ def page(store: Store, members: Mapping[str, Node], *, after: Cursor | None, lim
     """Return members after a position (``(type, id)``), in order of type and id: at most ``limit``, about ``bytes_max`` bytes."""
     found: list[Version] = []
     size = 0
-    for type in sorted(members):
+    for type in sorted(set(members) & set(store.types())):
         if after is not None and type < str(after[-2]):
             continue
         query = Query(
@@ -154,19 +157,24 @@ def referenced(
     record are not followed.
     """
     wanted = None if types is None else frozenset(types)
-    known: set[Key] = {(v.type, v.id) for v in members}
-    fresh = sorted(known)
+    fresh = list(members)
+    known: set[Key] = {(v.type, v.id) for v in fresh}
     allowed = call.engine.settings.search_includes_max
     for _ in range(REFERENCE_ROUNDS):
-        targets = [key for key in call.store.targets(fresh, None) if key not in known] if fresh else []
+        targets = sorted(set().union(*(_named(v.body or b"") for v in fresh)) - known)
         known.update(targets)
         strangers = _not_members(
             call.store, record, [key for key in targets if record.personal or key[0] in IMPERSONAL]
         )
         found = seen(call, strangers[:allowed])
-        fresh = sorted(found)
+        fresh = [found[key] for key in sorted(found)]
         allowed -= len(fresh)
-        yield from (found[key] for key in fresh if wanted is None or key[0] in wanted)
+        yield from (v for v in fresh if wanted is None or v.type in wanted)
+
+
+def _named(body: bytes) -> set[Key]:
+    """Return the local references of a stored body, unparsed: inside a text, a quote would not be bare."""
+    return {(type.decode(), id.decode()) for type, id in _REFERENCE.findall(body)}
 
 
 def _not_members(store: Store, record: Record, keys: list[Key]) -> list[Key]:
