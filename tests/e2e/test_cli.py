@@ -24,6 +24,10 @@ COMMANDS = [
     "tenant list",
     "import",
     "check",
+    "backup",
+    "restore",
+    "verify",
+    "upgrade",
 ]
 CONTRACT = {
     "serve": ["--host", "--port", "--data", "--store", "--workers", "--auth", "--plugin-folder"],

@@ -18,6 +18,10 @@ COMMANDS = {
     "tenant": "tenant",
     "import": "importing",
     "check": "check",
+    "backup": "backup",
+    "restore": "restore",
+    "verify": "verify",
+    "upgrade": "upgrade",
 }
 """Sub-command → module; loaded when used, so that ``--help`` and short commands start at once."""
 

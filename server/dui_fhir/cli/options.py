@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 import click
 
+from dui_fhir.domain.errors import ConfigurationError
 from dui_fhir.settings import SETTINGS, Settings, load
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -39,6 +40,13 @@ def plugin_folder(function: F) -> F:
     )(function)
 
 
+def tenants(function: F) -> F:
+    """Add ``--tenant``, repeatable."""
+    return click.option(
+        "--tenant", "tenants", multiple=True, help="Cet organisme seulement (répétable) [défaut : tous]"
+    )(function)
+
+
 def settings_from(config: Path | None, **flags: Any) -> Settings:
     """Read file, environment and flags. Raises: SettingError."""
     given = {name: value for name, value in flags.items() if value not in (None, ())}
@@ -46,3 +54,15 @@ def settings_from(config: Path | None, **flags: Any) -> Settings:
     if "plugin_folders" in given:
         given["plugin_folders"] = [str(Path(folder).resolve()) for folder in given["plugin_folders"]]
     return load(file=config, flags=given)
+
+
+def sqlite_settings(config: Path | None, **flags: Any) -> Settings:
+    """Read the settings for a command that works on SQLite files.
+
+    Raises: SettingError, ConfigurationError (``store-not-files``: another engine has its own tools).
+    """
+    settings = settings_from(config, **flags)
+    if settings.store != "sqlite":
+        text = "Cette commande concerne le stockage SQLite ; une base MongoDB se sauvegarde avec mongodump et mongorestore."
+        raise ConfigurationError.of("store-not-files", text, "setting store")
+    return settings
