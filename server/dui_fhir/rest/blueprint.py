@@ -78,7 +78,7 @@ class Rest:
             settings=self.engine.settings,
             actor=lambda headers: self.actor(headers, tenant),
         )
-        return http_response(request, router.serve(self.engine, wanted, found[0]), wanted.base_url)
+        return http_response(request, router.serve(self.engine, wanted, found[0]), wanted.base_url, wanted.params)
 
     def actor(self, headers: Mapping[str, str], tenant: str) -> Actor:
         """Return who asks. Raises: Unauthorized."""

@@ -27,13 +27,12 @@ def service_request(
     """Translate. Raises: BadRequest, TooLarge, UnsupportedMedia, NotAcceptable, Unauthorized."""
     params = _decoded(request.query_string, "core-url-encoding")
     path = path.strip("/")
-    accept = request.headers.get("Accept", "")
-    format = dict(params).get("_format")
-    native = negotiation.wanted(format, accept, native=path.startswith("Binary/")) == "native"
     body = _body(request, settings.body_bytes_max) if request.method in ("POST", "PUT", "PATCH", "DELETE") else b""
     media = negotiation.media_type(request.headers.get("Content-Type", ""))
     if path.endswith("_search") and request.method == "POST":
         params, body = (*params, *_form(body, media)), b""
+    accept = request.headers.get("Accept", "")
+    native = negotiation.wanted(dict(params).get("_format"), accept, native=path.startswith("Binary/")) == "native"
     return ServiceRequest(
         tenant=tenant,
         method="GET" if request.method == "HEAD" else request.method,

@@ -1,7 +1,8 @@
 """From a service response to a Flask response."""
 
 import gzip
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from email.utils import formatdate
 from pathlib import Path
 from typing import IO
@@ -14,19 +15,21 @@ from dui_fhir.domain.change import Resource
 from dui_fhir.domain.errors import NotAcceptable
 from dui_fhir.rest import negotiation
 from dui_fhir.service import etag
-from dui_fhir.service.message import ServiceResponse
+from dui_fhir.service.message import Params, ServiceResponse
 
 VARY = "Accept, Accept-Encoding, Prefer"
 PIECE_BYTES = 1 << 18
 GZIP_BYTES_MIN = 1400
 """Below about one packet, compressing only costs."""
+_GZIP_REFUSED = re.compile(r"\bgzip\s*;\s*q=0(?:\.0*)?\s*(?:,|$)")
 
 
-def http_response(request: Request, response: ServiceResponse, base_url: str) -> Response:
-    """Translate; format, ``Vary`` and compression included."""
+def http_response(request: Request, response: ServiceResponse, base_url: str, params: Params = ()) -> Response:
+    """Translate; format, ``Vary`` and compression included. ``params``: those of the request, if it was read so far; a form
+    may hold ``_format`` too."""
     if response.file is not None:
         return _streamed(response.file, response)
-    body, media = _written(request, response)
+    body, media = _written(request, response, dict(params) or request.args)
     result = Response(status=response.status)
     headers = result.headers
     if body:
@@ -60,25 +63,24 @@ def _pieces(stream: IO[bytes]) -> Iterator[bytes]:
             yield piece
 
 
-def _written(request: Request, response: ServiceResponse) -> tuple[bytes, str]:
+def _written(request: Request, response: ServiceResponse, params: Mapping[str, str]) -> tuple[bytes, str]:
     """Return the bytes of the answer and their media type; an error that nobody can read leaves as JSON."""
     if response.body is None:
         return b"", ""
     if response.media != negotiation.JSON:
         return text(response.body), response.media
-    pretty = request.args.get("_pretty") == "true"
-    if _wants_xml(request):
+    pretty = params.get("_pretty") == "true"
+    if _wants_xml(params.get("_format"), request.headers.get("Accept", "")):
         resource = json.loads(response.body) if isinstance(response.body, bytes) else response.body
         return to_xml(resource, pretty=pretty), negotiation.XML
     return text(response.body, pretty=pretty), negotiation.JSON
 
 
-def _wants_xml(request: Request) -> bool:
+def _wants_xml(format: str | None, accept: str) -> bool:
     try:
-        wanted = negotiation.wanted(request.args.get("_format"), request.headers.get("Accept", ""), native=True)
+        return negotiation.wanted(format, accept, native=True) == "xml"
     except NotAcceptable:
         return False
-    return wanted == "xml"
 
 
 def text(body: Resource | bytes, *, pretty: bool = False) -> bytes:
@@ -98,6 +100,6 @@ def _fill(request: Request, response: Response, body: bytes) -> None:
 
 def compressed(body: bytes, accepted: str) -> tuple[bytes, str]:
     """Return the body as it leaves and its ``Content-Encoding``, empty where it leaves as it is."""
-    if len(body) < GZIP_BYTES_MIN or "gzip" not in accepted:
+    if len(body) < GZIP_BYTES_MIN or "gzip" not in accepted or _GZIP_REFUSED.search(accepted):
         return body, ""
     return gzip.compress(body, compresslevel=3, mtime=0), "gzip"
