@@ -44,7 +44,7 @@ def definition(id: str) -> dict[str, Any]:
     """Return the OperationDefinition of R4, completed by the parameters that this server takes besides."""
     found = operation_definitions()[id]
     added = [{"name": n, "use": "in", "min": 0, "max": maximum, "type": type_} for n, type_, maximum in _ADDED[id]]
-    return {**found, "parameter": [*found.get("parameter", ()), *added]}
+    return {**found, "affectsState": False, "parameter": [*found.get("parameter", ()), *added]}
 
 
 def operations(
