@@ -34,9 +34,9 @@ class Expression:
             raise FhirPathError(f"{type(error).__name__} while evaluating") from error
 
     def holds(self, focus: Any, environment: Environment) -> bool:
-        """Return whether an invariant is kept: an empty result is (conformance-rules.html#constraints). Raises: FhirPathError."""
+        """Return whether an invariant is kept: only where it yields true. Raises: FhirPathError."""
         found = self.evaluate(focus, environment)
-        return not found or boolean(found) is not False
+        return boolean(found) is True
 
 
 @lru_cache(4096)

@@ -88,6 +88,10 @@ def child_nodes(node: Any, name: str, into: list[Any]) -> None:
             _add(holder.get(key), type, holder.get("_" + key), into)
         if node.type == "ClassInfo" and name in holder:
             into.append(holder[name])
+    elif name == "value" and node.value is not None:
+        into.append(
+            plain(node)
+        )  # guides write ``value`` for the value of a primitive, and the reference engine reads it
     elif node.extra.__class__ is dict:
         for key, type in _named("Element").get(name, ()):
             _add(node.extra.get(key), type, node.extra.get("_" + key), into)

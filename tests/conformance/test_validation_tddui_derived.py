@@ -1,0 +1,438 @@
+"""Each TDDUI profile written from the guide (marked ``derived``): a sound instance is accepted, its mutations are found."""
+
+import copy
+from typing import Any
+
+import pytest
+
+from dui_fhir.validation.overlay import Item
+from dui_fhir.validation.shipped import library, structures
+from dui_fhir.validation.validator import Validator
+
+TDDUI = "https://interop.esante.gouv.fr/ig/fhir/tddui/"
+SD = TDDUI + "StructureDefinition/"
+CS = TDDUI + "CodeSystem/"
+DERIVED = {s["url"].rsplit("/", 1)[-1]: s for s in structures("tddui-2.4.0-derived.json")}
+VALIDATOR = Validator(library())
+NONE = object()
+
+
+def _id(kind: str, mark: str, code: str | None = None, system: str = "") -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "system": f"https://identifiant-medicosocial-{kind}.esante.gouv.fr",
+        "value": f"3480787529/1234-{mark}-1",
+    }
+    return found if code is None else {"type": _concept(system, code), **found}
+
+
+def _concept(system: str, code: str) -> dict[str, Any]:
+    return {"coding": [{"system": system if ":" in system else CS + system, "code": code}]}
+
+
+def _ext(name: str, **value: Any) -> dict[str, Any]:
+    return {"url": SD + name, **value}
+
+
+def _note(code: str) -> dict[str, Any]:
+    return {"extension": [_ext("tddui-discriminator", valueCodeableConcept=_concept("tddui-discriminator", code))]}
+
+
+def _input(system: str, code: str, **value: Any) -> dict[str, Any]:
+    return {"type": _concept(system, code), **value}
+
+
+PATIENT = {"reference": "Patient/1"}
+PLAN = [{"reference": "CarePlan/1"}]
+PERIOD = {"start": "2026-01-01T08:00:00Z", "end": "2026-01-01T09:00:00Z"}
+NAME = {"use": "official", "family": "MARTIN", "given": ["Anne"]}
+
+
+def _task(kind: str, mark: str, *inputs: dict[str, Any], **more: Any) -> dict[str, Any]:
+    base = {
+        "resourceType": "Task",
+        "identifier": [_id(kind, mark)],
+        "status": "draft",
+        "intent": "plan",
+        "basedOn": PLAN,
+    }
+    return {**base, **({"input": list(inputs)} if inputs else {}), **more}
+
+
+_TRANSPORT = {
+    "resourceType": "Task",
+    "identifier": [{"system": "https://example.org/trajets", "value": "1"}],
+    "status": "draft",
+    "intent": "plan",
+    "code": {"text": "VSL"},
+    "encounter": {"reference": "Encounter/1"},
+    "executionPeriod": PERIOD,
+}
+_DECISION = {
+    "url": SD + "tddui-decision",
+    "extension": [
+        {"url": "typeDecision", "valueCodeableConcept": _concept("https://example.org/type", "1")},
+        {
+            "url": "droitPrestation",
+            "extension": [
+                {"url": "natureDroitPrestation", "valueCodeableConcept": _concept("https://example.org/n", "6")}
+            ],
+        },
+    ],
+}
+_BASIC_ID = "tddui-basic-decision-identifier"
+
+SOUND: dict[str, dict[str, Any]] = {
+    "tddui-patient-ins": {
+        "resourceType": "Patient",
+        "extension": [
+            {
+                "url": "https://hl7.fr/ig/fhir/core/StructureDefinition/fr-core-identity-reliability",
+                "extension": [
+                    {
+                        "url": "identityStatus",
+                        "valueCoding": {
+                            "system": "https://hl7.fr/ig/fhir/core/CodeSystem/fr-core-cs-v2-0445",
+                            "code": "VALI",
+                        },
+                    }
+                ],
+            },
+            {
+                "url": "http://hl7.org/fhir/StructureDefinition/patient-birthPlace",
+                "valueAddress": {
+                    "extension": [
+                        {
+                            "url": "https://hl7.fr/ig/fhir/core/StructureDefinition/fr-core-address-insee-code",
+                            "valueCoding": {
+                                "system": "https://mos.esante.gouv.fr/NOS/TRE_R13-CommuneOM/FHIR/TRE-R13-CommuneOM",
+                                "code": "63220",
+                            },
+                        }
+                    ]
+                },
+            },
+        ],
+        "identifier": [
+            {
+                "use": "official",
+                "type": _concept("https://hl7.fr/ig/fhir/core/CodeSystem/fr-core-cs-v2-0203", "INS-NIR"),
+                "system": "urn:oid:1.2.250.1.213.1.4.8",
+                "value": "247047602501234",
+            },
+            {
+                "type": {
+                    "coding": [
+                        {
+                            "system": "http://terminology.hl7.org/CodeSystem/v2-0203",
+                            "code": "PI",
+                            "display": "Patient internal identifier",  # part of the pattern of FR Core
+                        }
+                    ]
+                },
+                "system": "https://identifiant-medicosocial-localusager.esante.gouv.fr",
+                "value": "3480787529/1234",
+            },
+        ],
+        "name": [
+            {
+                **NAME,
+                "extension": [
+                    {
+                        "url": "https://hl7.fr/ig/fhir/core/StructureDefinition/fr-core-patient-birth-list-given-name",
+                        "valueString": "Anne",
+                    }
+                ],
+            }
+        ],
+        "gender": "female",
+        "birthDate": "1947-04-03",
+    },
+    "tddui-encounter-evenement": {
+        "resourceType": "Encounter",
+        "identifier": [{"type": {"text": "évènement"}, **_id("evenement", "EVN")}],
+        "status": "planned",
+        "class": {"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "HH"},
+        "type": [
+            {**_concept("http://terminology.hl7.org/CodeSystem/data-absent-reason", "not-permitted"), "text": "Atelier"}
+        ],
+        "subject": PATIENT,
+        "period": PERIOD,
+    },
+    "tddui-questionnaire-response": {
+        "resourceType": "QuestionnaireResponse",
+        "identifier": _id("evaluation", "EVAL"),
+        "questionnaire": TDDUI + "Questionnaire/tddui-questionnaire-serafin",
+        "status": "completed",
+        "subject": PATIENT,
+        "author": {"reference": "Practitioner/1"},
+        "item": [{"linkId": "1"}],
+    },
+    "tddui-service-request-besoin": {
+        "resourceType": "ServiceRequest",
+        "identifier": [_id("besoin", "BESO", "BES", "tddui-service-request-identifier")],
+        "basedOn": PLAN,
+        "status": "active",
+        "intent": "plan",
+        "code": {"text": "Se déplacer"},
+        "subject": PATIENT,
+    },
+    "tddui-service-request-demande-orientation": {
+        "resourceType": "ServiceRequest",
+        "identifier": [
+            {
+                "type": _concept("tddui-service-request-identifier", "DEMANDE_ORIENTATION"),
+                "system": "urn:oid:1.2.3",
+                "value": "1",
+            }
+        ],
+        "status": "active",
+        "intent": "plan",
+        "subject": PATIENT,
+        "supportingInfo": [{**_note("depotPoste"), "reference": "DocumentReference/1"}],
+    },
+    "tddui-goal-attente": {
+        "resourceType": "Goal",
+        "extension": [_ext("tddui-careplan-reference", valueReference=PLAN[0])],
+        "identifier": [_id("attente", "ATTE")],
+        "lifecycleStatus": "active",
+        "description": {"text": "Rester chez moi"},
+        "subject": PATIENT,
+        "note": [{**_note("origineAttente"), "text": "Usager"}],
+    },
+    "tddui-goal-projet-vie": {
+        "resourceType": "Goal",
+        "identifier": [_id("projetvie", "PDV", "PDV", "tddui-goal-identifier")],
+        "lifecycleStatus": "active",
+        "description": {"text": "Vivre en appartement"},
+        "subject": PATIENT,
+        "target": [
+            {
+                "measure": {
+                    "extension": [
+                        {
+                            "url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason",
+                            "valueCode": "not-applicable",
+                        }
+                    ]
+                },
+                "detailString": "Emménager",
+            }
+        ],
+    },
+    "tddui-task-action": _task("action", "ACTI", _input("tddui-task-input-action", "titre", valueString="T")),
+    "tddui-task-moyen-ressource": _task(
+        "moyenressource", "MORE", _input("tddui-task-input-moyen-ressource", "titre", valueString="T")
+    ),
+    "tddui-task-prestation": _task(
+        "prestation", "PRES", _input("tddui-task-input-prestation", "titre", valueString="T")
+    ),
+    "tddui-task-bilan": _task(
+        "bilan",
+        "BILA",
+        _input(
+            "tddui-task-input-bilan",
+            "synthesePreparationBilan",
+            valueAnnotation={"authorReference": {"reference": "Practitioner/1"}, "text": "T"},
+        ),
+        executionPeriod={"start": "2026-01-01"},
+    ),
+    "tddui-task-transport": _TRANSPORT,
+    "tddui-task-transport-professionnel": _TRANSPORT,
+    "tddui-task-transport-usager": _TRANSPORT,
+    "tddui-slot-presence-absence": {
+        "resourceType": "Slot",
+        "extension": [_ext("tddui-planned-absence", valueBoolean=True)],
+        "identifier": [_id("presenceabsence", "PA", "PA", "tddui-slot-identifier")],
+        "serviceType": [_concept("https://example.org/presence", "2")],
+        "appointmentType": {"text": "Vacances"},
+        "schedule": {"reference": "Schedule/1"},
+        "status": "busy",
+        "start": "2026-01-01T08:00:00Z",
+        "end": "2026-01-02T08:00:00Z",
+    },
+    "tddui-schedule": {"resourceType": "Schedule", "actor": [PATIENT]},
+    "tddui-basic-decision": {
+        "resourceType": "Basic",
+        "extension": [_DECISION],
+        "identifier": [
+            {"type": _concept(_BASIC_ID, "IDDECISION"), "system": "urn:oid:1.2.3", "value": "1"},
+            {"type": _concept(_BASIC_ID, "IDDECISIONMAJ"), "system": "urn:oid:1.2.3", "value": "0"},
+        ],
+        "code": _concept("tddui-basic-type", "DECISION"),
+        "subject": {"reference": "ServiceRequest/1"},
+    },
+    "tddui-organization": {
+        "resourceType": "Organization",
+        "identifier": [
+            {
+                "type": _concept("https://hl7.fr/ig/fhir/core/CodeSystem/fr-core-cs-v2-0203", "IDNST"),
+                "system": "urn:oid:1.2.250.1.71.4.2.2",
+                "value": "1480787529",
+            }
+        ],
+        "name": "Les Chênes",
+    },
+    "tddui-practitioner": {
+        "resourceType": "Practitioner",
+        "identifier": [{"system": "urn:oid:1.2.250.1.71.4.2.1", "value": "10101234567"}],
+        "name": [{"family": "Bernard"}],
+    },
+    "tddui-practitioner-role": {
+        "resourceType": "PractitionerRole",
+        "practitioner": {"reference": "Practitioner/1"},
+        "organization": {"reference": "Organization/1"},
+        "code": [{"text": "IDE"}],
+    },
+    "tddui-related-person-contact": {
+        "resourceType": "RelatedPerson",
+        "identifier": [{"value": "1"}],
+        "patient": PATIENT,
+        "relationship": [
+            _concept(
+                "https://mos.esante.gouv.fr/NOS/TRE_R217-ProtectionJuridique/FHIR/TRE-R217-ProtectionJuridique", "01"
+            )
+        ],
+        "gender": "female",
+    },
+    "tddui-document-reference": {
+        "resourceType": "DocumentReference",
+        "masterIdentifier": {"value": "1"},
+        "status": "current",
+        "subject": PATIENT,
+        "author": [{"reference": "Organization/1"}],
+        "content": [{"attachment": {"title": "Contrat"}}],
+    },
+    "tddui-bundle": {
+        "resourceType": "Bundle",
+        "type": "transaction",
+        "entry": [
+            {
+                "fullUrl": "urn:uuid:00000000-0000-4000-8000-000000000001",
+                "resource": {"resourceType": "Organization", "name": "N"},
+                "request": {"method": "POST", "url": "Organization"},
+            }
+        ],
+    },
+}
+MUTATIONS: dict[str, list[tuple[str, Any]]] = {
+    "tddui-patient-ins": [("name", NONE), ("birthDate", NONE), ("identifier.1.system", "urn:x"), ("name.0.prefix", ["Mlle"])],
+    "tddui-encounter-evenement": [
+        ("identifier", NONE), ("identifier.0.type", NONE), ("identifier.0.system", "urn:x"), ("class.system", NONE),
+        ("subject", NONE), ("subject", {"reference": "Location/1"}), ("period", NONE), ("period.end", NONE),
+        ("type.0.text", NONE),
+    ],
+    "tddui-questionnaire-response": [
+        ("identifier", NONE), ("identifier.system", "urn:x"), ("questionnaire", NONE), ("subject", NONE), ("item", NONE),
+        ("author", NONE), ("source", PATIENT),
+    ],
+    "tddui-service-request-besoin": [
+        ("identifier", NONE), ("identifier.0.system", "urn:x"), ("identifier.0.value", "3480787529/1234-OBJE-1"),
+        ("identifier.0.type", NONE), ("basedOn", NONE), ("code.text", NONE), ("code", NONE),
+    ],
+    "tddui-service-request-demande-orientation": [
+        ("identifier", NONE), ("identifier.0.type", NONE), ("supportingInfo.0.reference", "Patient/1"),
+        ("supportingInfo.1", {**_note("depotPoste"), "reference": "DocumentReference/2"}),
+    ],
+    "tddui-goal-attente": [
+        ("extension", NONE), ("identifier", NONE), ("identifier.0.system", "urn:x"), ("note", NONE), ("note.0.extension", NONE),
+    ],
+    "tddui-goal-projet-vie": [
+        ("identifier", NONE), ("identifier.0.value", "PDV-1"), ("description.text", NONE), ("target.0.measure", NONE),
+        ("target.0.measure", {"text": "x"}),
+    ],
+    "tddui-task-action": [
+        ("identifier", NONE), ("identifier.0.system", "urn:x"), ("basedOn", NONE), ("input", NONE),
+        ("input.0.valueString", NONE), ("input.0.type", {"text": "x"}), ("owner", {"reference": "Organization/1"}),
+    ],
+    "tddui-task-moyen-ressource": [("identifier.0.system", "urn:x"), ("basedOn", NONE), ("input", NONE)],
+    "tddui-task-prestation": [("identifier.0.system", "urn:x"), ("basedOn", NONE), ("input", NONE)],
+    "tddui-task-bilan": [
+        ("identifier.0.system", "urn:x"), ("basedOn", NONE), ("executionPeriod", NONE), ("executionPeriod.start", NONE),
+        ("input.0.valueAnnotation.authorReference", NONE),
+    ],
+    "tddui-task-transport": [("identifier", NONE), ("encounter", NONE), ("executionPeriod.end", NONE)],
+    "tddui-task-transport-professionnel": [("encounter", NONE), ("executionPeriod.start", NONE)],
+    "tddui-task-transport-usager": [("encounter", NONE), ("owner", PATIENT)],
+    "tddui-slot-presence-absence": [
+        ("identifier", NONE), ("identifier.0.value", "PA"), ("serviceType", NONE), ("appointmentType", NONE), ("extension", NONE),
+    ],
+    "tddui-schedule": [("actor", [{"reference": "Location/1"}])],
+    "tddui-basic-decision": [
+        ("extension", NONE), ("identifier", NONE), ("identifier.1", NONE), ("code", {"text": "x"}),
+        ("extension.0.extension.1.extension.0.valueCodeableConcept", _concept("https://example.org/n", "1")),
+        ("extension.0.extension.1.extension.0.url", "nature"),
+    ],
+    "tddui-organization": [("identifier", NONE), ("identifier.0.type", NONE), ("identifier.0.system", "urn:x")],
+    "tddui-practitioner": [("identifier.0.system", NONE), ("identifier.0.value", NONE)],
+    "tddui-practitioner-role": [
+        ("practitioner", PATIENT), ("organization", PATIENT), ("code", [{"text": "a"}, {"text": "b"}]),
+    ],
+    "tddui-related-person-contact": [
+        ("identifier", NONE), ("patient", NONE), ("gender", "other"), ("address", [{"city": "A"}, {"city": "B"}]),
+    ],
+    "tddui-document-reference": [
+        ("masterIdentifier", NONE), ("author", NONE), ("content.0.attachment.title", NONE), ("subject", {"reference": "Group/1"}),
+    ],
+    "tddui-bundle": [("type", "batch"), ("entry.0.request.method", "PUT"), ("entry.0.request", NONE)],
+}  # fmt: skip
+
+
+def _blocking(resource: dict[str, Any], name: str) -> list[str]:
+    issues = [*VALIDATOR.profile(resource, SD + name), *VALIDATOR.base(resource)]
+    return [f"{i.id} {i.expression[0]} {i.diagnostics}" for i in issues if i.blocking]
+
+
+def _mutated(resource: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
+    mutated = copy.deepcopy(resource)
+    *parents, last = path.split(".")
+    holder: Any = mutated
+    for step in parents:
+        holder = holder[int(step)] if isinstance(holder, list) else holder[step]
+    key: Any = int(last) if isinstance(holder, list) else last
+    if value is NONE:
+        del holder[key]
+    elif isinstance(holder, list) and key == len(holder):
+        holder.append(value)
+    else:
+        holder[key] = value
+    return mutated
+
+
+@pytest.mark.parametrize("name", sorted(SOUND))
+def test_derived_profile__sound_instance__is_accepted(name: str) -> None:
+    assert _blocking(SOUND[name], name) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "value"),
+    [(name, path, value) for name, rows in MUTATIONS.items() for path, value in rows],
+)
+def test_derived_profile__mutation__is_found(name: str, path: str, value: Any) -> None:
+    assert _blocking(_mutated(SOUND[name], path, value), name) != []
+
+
+def test_derived_profiles__of_resources__all_have_an_instance_and_mutations() -> None:
+    resources = {n for n, s in DERIVED.items() if s["type"] not in ("Extension", "HumanName")}
+
+    assert resources == set(SOUND) == set(MUTATIONS)
+    assert all(s["derived"] is True for s in DERIVED.values())
+
+
+@pytest.mark.parametrize("name", sorted(n for n, s in DERIVED.items() if s["type"] == "Extension"))
+def test_derived_extension__empty_or_of_another_kind__is_found(name: str) -> None:
+    url = SD + name
+    spec = VALIDATOR.library.spec(url)
+    assert spec is not None
+    simple = spec.children["value"].max != 0
+    value = {"url": url, **({"extension": [{"url": "x", "valueString": "x"}]} if simple else {"valueString": "x"})}
+    check = VALIDATOR._overlay.profile(url)
+    assert check is not None
+    report = VALIDATOR._report({"resourceType": "Basic"}, declared=False)
+
+    check(Item(value, "Extension", None, "Extension"), report)
+
+    assert [i for i in report.issues if i.blocking]
+
+
+def test_human_name__other_title_than_monsieur_or_madame__is_found() -> None:
+    assert _blocking(_mutated(SOUND["tddui-patient-ins"], "name.0.prefix", ["Madame"]), "tddui-patient-ins") == []
