@@ -88,6 +88,38 @@ def r4(folder: Path) -> Iterator[dict[str, Any]]:
                 yield reduced(resource)
 
 
+_TDDUI = "https://interop.esante.gouv.fr/ig/fhir/tddui/CodeSystem/"
+_TDDUI_CODES = {
+    "tddui-identifier": "PIN PLI",
+    "tddui-encounter-identifier": "SEJ NUMDOSS",
+    "tddui-goal-identifier": "PDV",
+    "tddui-service-request-identifier": "BES DEMANDE_ORIENTATION",
+    "tddui-slot-identifier": "PA",
+    "tddui-basic-type": "DECISION",
+    "tddui-basic-decision-identifier": "IDDECISION IDDECISIONMAJ NUMENREG IDNATDECISION NUMALLOC",
+    "tddui-discriminator": "accordUsager accordStructure titreObjectif avisUsagerObjectif "
+    "strategieMiseEnOeuvreObjectif origineAttente commentaireAttente demandeOrientation depotPoste reponseOrientation "
+    "pieceComplementaire",
+    "tddui-task-input-action": "titre evaluation avisUsager resultatAttendu pieceJointe objectif",
+    "tddui-task-input-moyen-ressource": "titre evaluation pieceJointe",
+    "tddui-task-input-prestation": "titre typePrestation evaluation pieceJointe",
+    "tddui-task-input-bilan": "perimetre problematique invite pieceJointe dateProchainBilan synthesePreparationBilan",
+    "tddui-task-output-bilan": "syntheseBilan",
+    "tddui-task-input-transport": "typeMotorisation adresseDepart adresseDestination budgetPrevisionnel budgetReel distance "
+    "dureeTheorique",
+}
+"""Codes that the profiles of TDDUI 2.4 use; its package, once added, says all of them."""
+
+
+def tddui(known: frozenset[str]) -> Iterator[dict[str, Any]]:
+    """Yield what the profiles of TDDUI show of its code systems, those that are published otherwise left out."""
+    for id, codes in _TDDUI_CODES.items():
+        if _TDDUI + id not in known:
+            rows = [{"code": code} for code in codes.split()]
+            header = {"resourceType": "CodeSystem", "url": _TDDUI + id, "version": "2.4.0-ballot", "status": "draft"}
+            yield {**header, "content": "fragment", "caseSensitive": True, "concept": rows}
+
+
 def french(folder: Path) -> Iterator[dict[str, Any]]:
     """Yield the terminology resources of the French packages, and the lists of the NOS."""
     for package in _PACKAGES:
@@ -222,6 +254,7 @@ def main(source: str, target: str) -> None:
     tables(folder, lists)
     known = frozenset(index["CodeSystem"])
     write(out, "nos.json", [*lists.systems(known), *lists.sets], index)
+    write(out, "tddui.json", tddui(known), index)
     index["aliases"] = lists.aliases
     (out / "index.json").write_bytes(orjson.dumps(index, option=orjson.OPT_SORT_KEYS))
 
