@@ -24,6 +24,7 @@ PREFIXES = (
     "job-",
     "structure-",
     "access-",
+    "subscription-",
 )
 
 

@@ -108,10 +108,11 @@ class SubscriptionConnector:
     def _event(self, tenant: str, store: Store, job: Job, found: Version) -> Delivery:
         subscription = found.resource()
         status = str(subscription.get("status", ""))
-        if status not in ("active", "requested"):
+        if status == "off":
+            return _rejected("subscription-off", "L'abonnement est arrêté : l'évènement reste à relire par $events.")
+        if status == "error":
             return _rejected(
-                f"subscription-{'off' if status == 'off' else 'error'}",
-                "L'abonnement est arrêté ou en erreur : l'évènement reste à relire par $events.",
+                "subscription-error", "L'abonnement est en erreur : l'évènement reste à relire par $events."
             )
         subject = Subject(id=found.id, status=status, base_url=job.payload["base"], last_number=job.number)
         event = self._read(store, job)

@@ -121,7 +121,7 @@ def _manager(settings: Settings) -> Iterator[Issue]:
     if not settings.nde_notifications_url:
         yield _issue(
             "subscription-no-manager",
-            "Aucun gestionnaire de notifications n'est configuré (réglage nde_notifications_url) : l'abonnement attendra.",
+            "Aucun gestionnaire de notifications n'est configuré (réglage nde_notifications_url) : l'abonnement ne sera pas servi.",
             "no manager of notifications",
             "channel.type",
             severity="warning",
