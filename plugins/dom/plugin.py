@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any
 
-from dui_fhir.api import Change, ClockRule, Context, Issue, Resource, hookimpl
+from dui_fhir.api import Change, ClockRule, Context, Issue, Resource, answers, hookimpl
 
 from . import deadlines
 
@@ -59,19 +59,11 @@ def _aggir(response: Resource) -> Iterator[Issue]:
     """All fifteen fields are asked of a grid; a result alone is a declared GIR, another matter (D9)."""
     if str(response.get("questionnaire", "")).partition("|")[0] != AGGIR:
         return
-    answered = {item.get("linkId") for item in _items(response) if item.get("answer") or item.get("item")}
+    answered = answers(response)
     given = [f for f in FIELDS if f in answered]
     if given and len(given) < len(FIELDS):
         text = f"Grille AGGIR SSIAD : {len(given)} champs renseignés sur {len(FIELDS)}."
         yield _fault("DOM-09", "QuestionnaireResponse.item", text=text)
-
-
-def _items(node: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    for item in node.get("item", ()):
-        yield item
-        yield from _items(item)
-        for answer in item.get("answer", ()):
-            yield from _items(answer)
 
 
 def _age(encounter: Resource, change: Change, context: Context) -> Iterator[Issue]:

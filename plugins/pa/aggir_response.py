@@ -5,9 +5,11 @@ answered with an ICF qualifier (``qf0``, ``qf2``, ``qf4``) and four adverbs (boo
 Which field feeds which part of which variable follows the order of the fields; to be confirmed (README, open questions).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
+
+from dui_fhir.api import answers
 
 from . import aggir
 
@@ -24,16 +26,24 @@ ADVERBS: Final = ("spont", "tot", "correct", "habit")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Field:
-    """One field of the grid: its linkId, the stem of its adverbs' linkIds, the variable it feeds, its printed label."""
+    """One field of the grid: its linkId, the stem of its adverbs' linkIds, the variable it feeds, its printed
+    label, each adverb with its linkId."""
 
     link_id: str
     stem: str
     variable: str | None
     label: str
+    adverbs: tuple[tuple[str, str], ...] = ()
 
 
 FIELDS: Final = tuple(
-    Field(link_id=link_id, stem=stem, variable=variable, label=label)
+    Field(
+        link_id=link_id,
+        stem=stem,
+        variable=variable,
+        label=label,
+        adverbs=tuple((adverb, f"{stem}-{adverb}") for adverb in ADVERBS),
+    )
     for link_id, stem, variable, label in (
         ("fonction-pensee", "pensee", "coherence", "Fonctions de la pensée"),
         ("fonction-orientation", "orientation", "orientation", "Fonctions d'orientation"),
@@ -149,16 +159,12 @@ class _Answers:
 
     @classmethod
     def of(cls, response: Mapping[str, Any]) -> "_Answers":
-        by_link: dict[str, list[dict[str, Any]]] = {}
-        for item in _items(response):
-            given = [a for a in item.get("answer", ()) if not _VALUES.isdisjoint(a)]
-            by_link.setdefault(item.get("linkId", ""), []).extend(given)
-        return cls(by_link=by_link)
+        return cls(by_link=answers(response))
 
     def letter(self, asked: Field, modalities: Mapping[str, str], faults: list[Fault]) -> str | None:
         """Return A, B or C of a field; None where it is not answered. Appends what is wrong to ``faults``."""
         adverbs = self._adverbs(asked)
-        given = {_code(a) for a in self.by_link.get(asked.link_id, ())}
+        given = {_code(a) for a in self.by_link.get(asked.link_id, ()) if not _VALUES.isdisjoint(a)}
         if not given:
             return aggir.from_adverbs(adverbs.values()) if len(adverbs) == len(ADVERBS) else None
         letters = {modalities.get(code, "") for code in given}
@@ -178,7 +184,7 @@ class _Answers:
 
     def declared(self, faults: list[Fault]) -> aggir.Gir | None:
         """Return the GIR given as result, if any."""
-        codes = {_code(a) for a in self.by_link.get(RESULT, ())}
+        codes = {_code(a) for a in self.by_link.get(RESULT, ()) if not _VALUES.isdisjoint(a)}
         if not codes:
             return None
         girs = {GIR_CODES.get(code) for code in codes}
@@ -189,10 +195,10 @@ class _Answers:
 
     def _adverbs(self, asked: Field) -> dict[str, bool]:
         found: dict[str, bool] = {}
-        for adverb in ADVERBS:
-            values = [a["valueBoolean"] for a in self.by_link.get(f"{asked.stem}-{adverb}", ()) if "valueBoolean" in a]
-            if values:
-                found[adverb] = all(values)
+        for adverb, link in asked.adverbs:
+            for answer in self.by_link.get(link, ()):
+                if "valueBoolean" in answer:
+                    found[adverb] = answer["valueBoolean"] and found.get(adverb, True)
         return found
 
 
@@ -201,14 +207,6 @@ def _agree(letter: str, adverbs: Mapping[str, bool]) -> bool:
     if letter == "B":
         return len(adverbs) < len(ADVERBS) or len(set(adverbs.values())) == 2
     return not adverbs or set(adverbs.values()) == {letter == "A"}
-
-
-def _items(node: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    for item in node.get("item", ()):
-        yield item
-        yield from _items(item)
-        for answer in item.get("answer", ()):
-            yield from _items(answer)
 
 
 def _code(answer: Mapping[str, Any]) -> str:

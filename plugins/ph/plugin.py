@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from dui_fhir.api import Change, ClockRule, Context, Issue, Resource, hookimpl, interval
+from dui_fhir.api import Change, ClockRule, Context, Issue, Resource, answers, hookimpl, interval
 
 from . import deadlines
 
@@ -85,22 +85,12 @@ def _serafin(resource: Resource, context: Context) -> Iterator[Issue]:
     known = set(context.parameters["ph.serafin_prestations"])
     if resource["resourceType"] == "QuestionnaireResponse":
         known |= set(context.parameters["ph.serafin_besoins"])
-    wrong = sorted({str(c.get("code")) for c in _codings(resource) if c.get("system") in SERAFIN} - known)
+        given = [a["valueCoding"] for some in answers(resource).values() for a in some if "valueCoding" in a]
+    else:
+        given = resource.get("code", {}).get("coding", [])
+    wrong = sorted({str(c.get("code")) for c in given if c.get("system") in SERAFIN} - known)
     if wrong:
         yield _fault("PH-07", resource["resourceType"], text=f"Code inconnu de SERAFIN-PH : {', '.join(wrong)}.")
-
-
-def _codings(node: Any) -> Iterator[dict[str, Any]]:
-    """Yield every element that has a system and a code, wherever it is."""
-    if isinstance(node, list):
-        for item in node:
-            yield from _codings(item)
-    elif isinstance(node, dict):
-        if "system" in node and "code" in node:
-            yield node
-        for value in node.values():
-            if isinstance(value, list | dict):
-                yield from _codings(value)
 
 
 def _orientation(encounter: Resource, change: Change, context: Context) -> Iterator[Issue]:

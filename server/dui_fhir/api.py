@@ -44,6 +44,7 @@ from dui_fhir.domain.query import (
     TypeIn,
     UriIs,
 )
+from dui_fhir.domain.questionnaire import answers
 from dui_fhir.domain.reference import Reference, walk
 from dui_fhir.domain.structure import Structure
 from dui_fhir.hookspecs import Remark, hookimpl
@@ -110,6 +111,7 @@ __all__ = [
     "UriIs",
     "add_months",
     "age_at",
+    "answers",
     "day_of",
     "dumps",
     "hookimpl",
