@@ -33,8 +33,16 @@ from dui_fhir.service.engine import Engine
 from dui_fhir.service.operations import dmp_submit, served, sign, subscription
 from dui_fhir.settings import Settings, load
 from dui_fhir.store import Writer, open_stores
+from dui_fhir.terminology import Terminology
+from dui_fhir.terminology import operations as terminology_operations
+from dui_fhir.validation.library import Given
+from dui_fhir.validation.packages import Packages
+from dui_fhir.validation.policy import Policy, read_policy
+from dui_fhir.validation.shipped import library
+from dui_fhir.validation.validator import Validator
 
 PAGE_KEY_BYTES = 32
+TERMINOLOGY_TYPES = ("CodeSystem", "ValueSet", "ConceptMap")
 
 
 def build_engine(
@@ -46,7 +54,10 @@ def build_engine(
     """
     host = PluginHost.load(settings)
     registry = search_parameters().with_extra(host.search_parameters())
-    options = SearchOptions.of(settings, registry=registry)
+    packages = Packages(ig_folder(settings))
+    own = [d for d in host.definitions() if d["resourceType"] in TERMINOLOGY_TYPES]
+    terminology = Terminology([*packages.terminology(), *own])
+    options = SearchOptions.of(settings, registry=registry, terminology=terminology)
     folders = Folders(bulk_folder(settings))
     stores = stores or host.choose_store(settings) or open_stores(settings, writer=writer)
     return Engine(
@@ -59,16 +70,38 @@ def build_engine(
         extractor=Extractor(registry, zone=options.zone, full_text=options.full_text),
         options=options,
         page_key=_page_key(settings),
+        validator=_validator(settings, host, packages, terminology),
+        policy=_policy(settings),
         defer=deferral(folders),
         operations=(
             *host.operations(),
             *served(),
             *bulk(folders),
+            *terminology_operations(terminology),
             sign.operation(host),
             dmp_submit.operation(host),
             *subscription.operations(stores),
         ),
     )
+
+
+def _validator(settings: Settings, host: PluginHost, packages: Packages, terminology: Terminology) -> Validator:
+    """Profiles of the plugins come first, then those of the packages added, then those that ship."""
+    preferred = dict(line.split(" ", 1) for line in settings.validation_preferred)
+    own = Given(d for d in host.definitions() if d["resourceType"] == "StructureDefinition")
+    return Validator(library(own, packages, preferred=preferred), terminology)
+
+
+def _policy(settings: Settings) -> Policy:
+    try:
+        return read_policy(settings.validation_structure, settings.validation_declared, settings.validation_profiles)
+    except ValueError as error:
+        raise ConfigurationError.of("core-validation-policy", str(error), "settings validation_*") from error
+
+
+def ig_folder(settings: Settings) -> Path:
+    """Return where the packages added by ``dui-fhir ig add`` are."""
+    return Path(settings.data_dir) / "ig"
 
 
 def bulk_folder(settings: Settings) -> Path:

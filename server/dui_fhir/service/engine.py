@@ -16,6 +16,8 @@ from dui_fhir.service.message import ServiceRequest, ServiceResponse
 from dui_fhir.service.structures import Structures
 from dui_fhir.settings import Settings
 from dui_fhir.subscriptions.register import Register
+from dui_fhir.validation.policy import Policy, WriteValidation
+from dui_fhir.validation.validator import Validator
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,11 +43,18 @@ class Engine:
     extractor: Extractor
     options: SearchOptions
     page_key: bytes
+    validator: Validator = field(default_factory=Validator)
+    policy: Policy = field(default_factory=Policy)
     operations: tuple[Operation | Served, ...] = ()
     defer: "Callable[[Call, str], ServiceResponse | None] | None" = None
     """Puts a request off (``Prefer: respond-async``); None where it is not one that can be. The text is the interaction."""
     structures: Structures = field(default_factory=Structures)
     subscriptions: Register = field(default_factory=Register)
+
+    @cached_property
+    def validation(self) -> WriteValidation:
+        """What every write is held to."""
+        return WriteValidation(self.validator, self.policy)
 
 
 @dataclass

@@ -20,7 +20,6 @@ from dui_fhir.service.engine import Call
 from dui_fhir.service.identity import unique_keys
 from dui_fhir.service.lookup import Lookup
 from dui_fhir.service.reader import TrackingReader, read_set
-from dui_fhir.service.validity import structural
 
 
 class Preparation:
@@ -31,7 +30,7 @@ class Preparation:
 
     def __init__(self, call: Call, wanted: Drafts) -> None:
         self._call, self._wanted = call, wanted
-        _check_structure(wanted)
+        self.validity = _validity(call, wanted)
         siblings = {d.reference: d.resource for d in wanted.drafts if d.resource is not None}
         self._lookup = Lookup(call.store, siblings, gone=[d.reference for d in wanted.drafts if d.resource is None])
         self._lookup.prefetch_all()
@@ -106,6 +105,7 @@ class _Found:
         self._call, self._draft = preparation._call, draft
         self._by_server = preparation._wanted.by_server
         self._lookup, self._contexts = preparation._lookup, preparation._contexts
+        self._validity = preparation.validity.get(draft.reference, ())
         self.change = draft.change(self._lookup.siblings)
         resource = self.change.after or self.change.before
         self._owner: str | None = None
@@ -161,14 +161,19 @@ class _Found:
         return replace(index, references=(*index.references, *dict.fromkeys(ours)))
 
 
-def _check_structure(wanted: Drafts) -> None:
-    """Refuse malformed resources before anything reads them: rules may trust the shape of a change and of its siblings.
+def _validity(call: Call, wanted: Drafts) -> dict[str, tuple[Issue, ...]]:
+    """Validate before anything reads a resource as one: rules may trust the shape of a change and of its siblings.
 
-    Raises: Unprocessable with the faults of all drafts.
+    Returns the remarks on each draft, by ``Type/id``. Raises: Unprocessable with the faults of all drafts.
     """
-    faults = [(draft, structural(draft.resource, draft.path)) for draft in wanted.drafts if draft.resource is not None]
-    if any(issues for _, issues in faults):
-        raise Unprocessable([issue for draft, issues in faults for issue in (*draft.issues, *issues)])
+    check, found = call.engine.validation.check, {}
+    for draft in wanted.drafts:
+        found[draft.reference] = (
+            check(draft.resource, call.request, path=draft.path) if draft.resource is not None else ()
+        )
+    if any(issue.blocking for issues in found.values() for issue in issues):
+        raise Unprocessable([i for d in wanted.drafts for i in (*d.issues, *found[d.reference])])
+    return found
 
 
 def _placed(issue: Issue, path: str) -> Issue:

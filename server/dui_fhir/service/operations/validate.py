@@ -4,7 +4,6 @@ Without ``mode`` the content alone is judged. With ``create``, ``update`` or ``d
 rules of the corridors included, up to the store. The answer is 200 with all remarks, whatever they say.
 """
 
-from typing import Any
 
 from dui_fhir.definitions import operation_definitions
 from dui_fhir.domain.change import Resource
@@ -16,8 +15,6 @@ from dui_fhir.service.drafts import Draft, Drafts
 from dui_fhir.service.engine import Call, Served
 from dui_fhir.service.message import ServiceResponse
 from dui_fhir.service.preparation import Preparation
-from dui_fhir.validation.faults import Report
-from dui_fhir.validation.structure import check_resource
 
 _MODES = ("create", "update", "delete")
 
@@ -39,8 +36,11 @@ def _serve(call: Call, definition: Resource) -> ServiceResponse:
     if resource is None:
         resource = _stored(call)
     content.checked(resource, call.type)
-    issues = _content(resource) if mode is None else _remarks(call, _write(call, resource, mode))
-    return _outcome((*issues, *_about_profile(inputs.get("profile"))))
+    profiles = [str(inputs["profile"])] if inputs.get("profile") else []
+    issues: tuple[Issue, ...] = tuple(call.engine.validator.validate(resource, profiles))
+    if mode is not None:
+        issues = tuple(dict.fromkeys((*issues, *_remarks(call, _write(call, resource, mode)))))
+    return _outcome(issues)
 
 
 def _stored(call: Call) -> Resource:
@@ -49,26 +49,6 @@ def _stored(call: Call) -> Resource:
             "core-validate-resource", "Donnez la ressource à valider, ou son identifiant.", "no resource to validate"
         )
     return read.present(call.store.read(call.type, call.id), call.type).resource()
-
-
-def _content(resource: Resource) -> tuple[Issue, ...]:
-    report = Report()
-    check_resource(resource, report)
-    return tuple(report.issues)
-
-
-def _about_profile(profile: Any) -> tuple[Issue, ...]:
-    if profile is None:
-        return ()
-    return (
-        Issue(
-            severity="information",
-            code="not-supported",
-            id="core-validate-profile",
-            text="Le profil demandé n'a pas été vérifié.",
-            diagnostics="profiles are not validated by this operation",
-        ),
-    )
 
 
 def _write(call: Call, resource: Resource, mode: str) -> Draft:
