@@ -1,5 +1,6 @@
 """A CodeSystem indexed for lookups: concepts by code, hierarchy both ways. Source: FHIR R4, codesystem.html."""
 
+import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
@@ -8,6 +9,7 @@ Resource: TypeAlias = Mapping[str, Any]
 
 STANDARD = "http://hl7.org/fhir/concept-properties#"
 STATUS_EXTENSION = "http://hl7.org/fhir/StructureDefinition/structuredefinition-standards-status"
+_MARKS = re.compile("[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]+")
 PARTIAL = frozenset({"fragment", "example", "not-present"})
 _INACTIVE = frozenset({"retired", "inactive"})
 
@@ -17,7 +19,7 @@ def fold(text: str) -> str:
     if text.isascii():
         return text.lower()
     spread = unicodedata.normalize("NFKD", text.casefold().replace("œ", "oe").replace("æ", "ae"))
-    return "".join(c for c in spread if not unicodedata.combining(c))
+    return _MARKS.sub("", spread)
 
 
 def value_of(element: Resource) -> tuple[str, Any]:
