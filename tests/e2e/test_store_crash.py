@@ -9,18 +9,19 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from dui_fhir.domain.body import Body
-from dui_fhir.domain.errors import ConfigurationError, NotFound, Unavailable
+from dui_fhir.domain.errors import ConfigurationError, DuiError, NotFound, Unavailable
 from dui_fhir.domain.ids import new_id
 from dui_fhir.domain.index import IndexValues, TokenValue
 from dui_fhir.domain.plan import Committed, Plan, Put
 from dui_fhir.domain.query import Query, TokenIs
 from dui_fhir.settings import Settings, load
-from dui_fhir.store.sqlite import driver, schema
+from dui_fhir.store.sqlite import driver, handles, schema, wire
 from dui_fhir.store.sqlite.place import Place
 from dui_fhir.store.sqlite.stores import SqliteStores
 from dui_fhir.store.sqlite.supervisor import WriterSupervisor
@@ -254,9 +255,10 @@ def test_max_page_count__reached__answers_disk_full(tmp_path):
     committer._connection.execute("PRAGMA max_page_count = 60")
     large = _put("Binary", "large", "large", text="x" * 1_000_000)
     first, second = committer.apply([_plan("a"), Plan(operations=(large,))])
-    assert (first.issues[0].id, second.issues[0].id) == ("store-disk-full", "store-disk-full")
+    assert isinstance(first, Committed)  # the group was undone, and what fits applied again
+    assert second.issues[0].id == "store-disk-full"
     committer._connection.execute("PRAGMA max_page_count = 100000")
-    answers = committer.apply([_plan("a"), Plan(operations=(large,))])
+    answers = committer.apply([_plan("b"), Plan(operations=(large,))])
     assert all(isinstance(answer, Committed) for answer in answers)
     assert [w.version for answer in answers for w in answer.written] == [1, 1, 1]
     committer.close()
@@ -336,6 +338,44 @@ def test_read__that_costs_too_much__is_stopped(tmp_path):
         hurried.open("demo").search(Query(types=("Patient",), where=TokenIs("plan", None, "x"), total="accurate"))
     assert _id(error) == "store-too-costly"
     hurried.close()
+
+
+def test_writer__given_nonsense__goes_on(tmp_path):
+    settings = _settings(tmp_path)
+    with WriterSupervisor(tmp_path, settings) as supervisor:
+        stores = SqliteStores(settings, writer="client")
+        store = stores.create("demo")
+        before = supervisor.pid
+        for data in (b"\xff\xff\xff\xff", b"\0\0\0\1\xc1", wire.pack(["submit", "demo", "no plan"])):
+            with socket.socket(socket.AF_UNIX) as connection:
+                connection.connect(str(Place(tmp_path).socket()))
+                connection.sendall(data)
+                connection.settimeout(5)
+                connection.recv(100)
+        with pytest.raises(DuiError) as error:
+            store.submit(Plan(operations=(replace(_put("Patient", "a", "x"), index=IndexValues(tokens=((1, 2),))),)))
+        assert _id(error) == "store-plan"
+        assert isinstance(store.submit(_plan("a")), Committed)
+        assert supervisor.pid == before
+        stores.close()
+
+
+def test_writer__more_tenants_than_may_be_open__serves_all(tmp_path):
+    settings = _settings(tmp_path, tenants_open_max=2)
+    stores = SqliteStores(settings, writer="own")
+    opened = [stores.create(f"t{n}") for n in range(5)]
+    for turn in range(2):
+        for n, store in enumerate(opened):
+            store.submit(_plan(f"{n}-{turn}"))
+            assert store.read("Patient", f"p-{n}-{turn}").version == 1
+    stores.close()
+
+
+def test_limit_of_open_files__too_low__is_told(monkeypatch):
+    monkeypatch.setattr(handles.resource, "getrlimit", lambda _: (256, 512))
+    with pytest.raises(ConfigurationError) as error:
+        handles.ensure(128)
+    assert _id(error) == "store-file-handles"
 
 
 def test_open__tenant_removed_from_disk__is_unknown(tmp_path):

@@ -6,6 +6,7 @@ a refused plan leaves no trace; where a plan breaks the group in another way, th
 applied one by one.
 """
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -31,6 +32,14 @@ CHECKPOINT_PAGES = 32_000
 """About 64 MiB of log."""
 REQUEST_KEYS_KEPT_MS = 30 * 86_400_000
 REQUEST_KEYS_PURGED = 64
+
+
+log = logging.getLogger(__name__)
+
+
+def unusable(error: Exception) -> DuiError:
+    """Return the answer to a request that the writer cannot even try, and that must not stop it."""
+    return DuiError.of("store-plan", "L'écriture n'a pas pu être faite.", type(error).__name__)
 
 
 class Lost(Exception):
@@ -77,14 +86,16 @@ class Committer:
             if any(isinstance(o, Erase) for plan in plans for o in plan.operations):
                 return self._erasing(plans)
             return list(self._transaction(plans))
-        except driver.DatabaseError as error:
-            self._undo()
-            return [driver.unavailable(error)] * len(plans)
-        except (ValueError, TypeError, OverflowError, LookupError) as error:
+        except Lost:
+            raise
+        except Exception as error:
             self._undo()
             if len(plans) > 1:
                 return [answer for plan in plans for answer in self.apply([plan])]
-            return [DuiError.of("store-plan", "L'écriture n'a pas pu être faite.", type(error).__name__)]
+            if isinstance(error, driver.DatabaseError) and not isinstance(error, driver.IntegrityError):
+                return [driver.unavailable(error)]
+            log.exception("a plan cannot be applied")
+            return [unusable(error)]
 
     def claim(self, kinds: Sequence[str], limit: int, lease_s: float) -> tuple[Job, ...] | DuiError:
         """Lease due jobs, durably. Raises: Lost."""

@@ -18,6 +18,7 @@ OLDEST = (3, 51, 3)
 STATEMENTS_CACHED = 256
 
 DatabaseError: type[Exception] = sqlite.DatabaseError
+IntegrityError: type[Exception] = sqlite.IntegrityError
 OperationalError: type[Exception] = sqlite.OperationalError
 
 _FULL, _INTERRUPTED = "database or disk is full", "interrupted"

@@ -14,7 +14,7 @@ from dui_fhir.ports import HistoryPage, SearchPage, Store
 from dui_fhir.settings import Settings
 from dui_fhir.store import tenants
 from dui_fhir.store.decision import Key, check
-from dui_fhir.store.sqlite import driver, jobs, reading, wire
+from dui_fhir.store.sqlite import driver, handles, jobs, reading, wire
 from dui_fhir.store.sqlite.client import WriterClient
 from dui_fhir.store.sqlite.place import Place
 from dui_fhir.store.sqlite.pool import Readers, TenantReaders
@@ -132,6 +132,7 @@ class SqliteStores:
 
     def __init__(self, settings: Settings, *, writer: Literal["client", "own"]) -> None:
         driver.check_version()
+        handles.ensure(settings.tenants_open_max)
         self._place = Place(Path(settings.data_dir))
         self._client = WriterClient(self._place, settings.store_timeout_s)
         self._readers = Readers(

@@ -26,10 +26,11 @@ from typing import IO, Any
 
 from dui_fhir.domain.clock import SystemClock
 from dui_fhir.domain.errors import ConfigurationError, DuiError
+from dui_fhir.domain.plan import Plan
 from dui_fhir.settings import Settings, load
 from dui_fhir.store import tenants
 from dui_fhir.store.sqlite import driver, schema, wire
-from dui_fhir.store.sqlite.committer import Answer, Committer, Lost
+from dui_fhir.store.sqlite.committer import Answer, Committer, Lost, unusable
 from dui_fhir.store.sqlite.place import Place
 
 EXIT_LOST, EXIT_LOCKED, EXIT_CONFIGURATION = 70, 75, 78
@@ -152,17 +153,20 @@ class Writer:
         return True
 
     def _receive(self, peer: Peer) -> None:
-        frames = peer.receive()
-        if frames is None:
+        try:
+            frames = peer.receive()
+            requests = None if frames is None else [(wire.unpack(frame), len(frame)) for frame in frames]
+        except ValueError:
+            requests = None  # not our protocol
+        if requests is None:
             self._selector.unregister(peer.connection)
             peer.connection.close()
             return
-        for frame in frames:
-            method, tenant, *arguments = wire.unpack(frame)
+        for (method, tenant, *arguments), length in requests:
             if method == "ping":
                 peer.answer((True, os.getpid()))
             else:
-                self._enqueue(peer, str(tenant), (method, arguments), len(frame))
+                self._enqueue(peer, str(tenant), (method, arguments), length)
 
     def _enqueue(self, peer: Peer, tenant: str, request: Any, length: int) -> None:
         with self._changed:
@@ -219,6 +223,8 @@ class Writer:
                 self._changed.notify()
                 return
             lane.busy = False
+            if lane.committer is None:
+                del self._lanes[lane.tenant]
             self._close_one()
 
     def _close_one(self) -> None:
@@ -252,11 +258,10 @@ class Writer:
         except DuiError as error:
             return [(False, wire.encode_error(error))] * len(arguments)
         if method == "submit":
-            answers: list[Answer] = committer.apply([wire.decode_plan(a[0]) for a in arguments])
-            return [_encoded(answer, wire.encode_result) for answer in answers]
+            return [_encoded(answer, wire.encode_result) for answer in _submitted(committer, arguments)]
         if method == "claim":
             return [_encoded(committer.claim(*a), wire.encode) for a in arguments]
-        raise ValueError(f"unknown method {method!r}")
+        return [_encoded(unusable(ValueError("unknown method")), wire.encode)] * len(arguments)
 
     def _committer(self, lane: Lane) -> Committer:
         if lane.committer is None:
@@ -278,6 +283,21 @@ class Writer:
         except (driver.DatabaseError, OSError) as error:
             return (False, wire.encode_error(driver.unavailable(error)))
         return (True, None)
+
+
+def _submitted(committer: Committer, arguments: list[Any]) -> list[Answer]:
+    """Apply plans as one group; one that cannot be read is answered alone."""
+    answers: list[Answer | None] = []
+    plans: list[Plan] = []
+    for (data,) in arguments:
+        try:
+            plans.append(wire.decode_plan(data))
+            answers.append(None)
+        except Exception as error:
+            log.exception("a plan cannot be read")
+            answers.append(unusable(error))
+    applied = iter(committer.apply(plans) if plans else ())
+    return [next(applied) if answer is None else answer for answer in answers]
 
 
 def _encoded(answer: Any, encode: Callable[[Any], Any]) -> Any:
