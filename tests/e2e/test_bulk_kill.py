@@ -1,0 +1,75 @@
+"""An export survives kill -9 of the worker, and of the whole server."""
+
+import contextlib
+import json
+import os
+import signal
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+RESOURCES = 1500
+END_S = 60.0
+
+
+@pytest.fixture
+def served(make_server: Callable[..., Any], cli: Callable[..., Any], tmp_path: Any) -> Any:
+    """A server with its worker, and a tenant full of observations."""
+    lines = [
+        {"resourceType": "Observation", "id": f"o{n}", "status": "final", "code": {"text": "poids"}, "note": [{"text": "x" * 500}]}
+        for n in range(RESOURCES)
+    ]  # fmt: skip
+    file = tmp_path / "observations.ndjson"
+    file.write_text("\n".join(json.dumps(line) for line in lines))
+    added = cli("tenant", "add", "demo", "--data", str(tmp_path / "data"))
+    assert added.returncode == 0, added.stderr
+    loaded = cli("import", str(file), "--tenant", "demo", "--data", str(tmp_path / "data"))
+    assert loaded.returncode == 0, loaded.stderr
+    environment = {
+        "DUI_FHIR_WORKER_EMBEDDED": "true", "DUI_FHIR_BULK_LEASE_S": "1", "DUI_FHIR_WORKER_POLL_S": "0.1",
+    }  # fmt: skip
+    return make_server(environment=environment).start()
+
+
+def _killed(server: Any) -> None:
+    for pid in server.children("dui_fhir.cli worker"):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def _finished(server: Any, url: str, during: Callable[[], None]) -> Any:
+    end = time.monotonic() + END_S
+    while time.monotonic() < end:
+        answer = server.client.get(url)
+        if answer.status_code != 202:
+            assert answer.status_code == 200, answer.text
+            return answer.json()
+        during()
+        time.sleep(0.2)
+    raise AssertionError(f"the export does not end: {server.log()}")
+
+
+def _ids(server: Any, manifest: Any) -> list[str]:
+    found: list[str] = []
+    for output in manifest["output"]:
+        found += [json.loads(line)["id"] for line in server.client.get(output["url"]).text.splitlines()]
+    return sorted(found)
+
+
+def test_export__worker_then_server_killed__every_resource_comes_once(served: Any) -> None:
+    expected = sorted(f"o{n}" for n in range(RESOURCES))
+    answer = served.client.get("/fhir/$export?_type=Observation", headers={"Prefer": "respond-async"})
+    assert answer.status_code == 202
+    kills = iter((True, True))
+
+    manifest = _finished(
+        served, answer.headers["Content-Location"], lambda: _killed(served) if next(kills, False) else None
+    )
+    assert _ids(served, manifest) == expected
+
+    url = served.client.get("/fhir/$export?_type=Observation").headers["Content-Location"]
+    served.stop(signal.SIGKILL)
+    served.start()
+    assert _ids(served, _finished(served, url, lambda: None)) == expected
