@@ -11,12 +11,12 @@ import os
 import sys
 import tempfile
 import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from bench import load, machine, servers
+from bench import crud, load, machine, search, servers, starts
+from bench.asking import create, gate, get, memory, total_of
 
 PATIENT: dict[str, Any] = {
     "resourceType": "Patient",
@@ -34,6 +34,9 @@ def main() -> int:
     parser.add_argument("names", nargs="*", help=f"parmi : {', '.join(WORKLOADS)}")
     parser.add_argument("--workers", type=int, default=2, help="processus HTTP (défaut 2)")
     parser.add_argument("--seconds", type=float, default=5.0, help="durée de chaque mesure (défaut 5 s)")
+    parser.add_argument("--clients", type=int, default=8, help="clients de crud et de search (défaut 8)")
+    parser.add_argument("--resources", type=int, default=20_000, help="ressources du corpus de search (défaut 20 000)")
+    parser.add_argument("--tenants", type=int, default=200, help="organismes de tenants (défaut 200)")
     options = parser.parse_args()
     unknown = set(options.names) - set(WORKLOADS)
     if unknown:
@@ -46,6 +49,7 @@ def main() -> int:
             place = Path(folder) / name
             place.mkdir()
             print(f"\n== {name} — {(WORKLOADS[name].__doc__ or '').splitlines()[0]}")
+            print(f"  à côté     {machine.busy_cores():.1f} cœur(s) occupés par d'autres au départ")
             WORKLOADS[name](place, options)
     return 0
 
@@ -53,8 +57,8 @@ def main() -> int:
 def read(folder: Path, options: argparse.Namespace) -> None:
     """Lecture d'une ressource, contre une application Flask nue servant un corps SQLite."""
     with servers.dui(folder, options.workers) as (port, running):
-        ids = [_create(port, {**PATIENT, "identifier": [{"system": "urn:bench", "value": str(n)}]}) for n in range(200)]
-        bodies = {i: _get(port, f"/fhir/Patient/{i}") for i in ids}
+        ids = [create(port, {**PATIENT, "identifier": [{"system": "urn:bench", "value": str(n)}]}) for n in range(200)]
+        bodies = {i: get(port, f"/fhir/Patient/{i}") for i in ids}
         gate(
             all(json.loads(body)["id"] == i for i, body in bodies.items()), "chaque lecture rend la ressource demandée"
         )
@@ -77,7 +81,7 @@ def read(folder: Path, options: argparse.Namespace) -> None:
                 f"  rapport    {engine[-1].rate / ceilings[-1].rate:.0%} (premier passage {engine[0].rate / ceilings[0].rate:.0%})"
             )
             print(f"  processeur {used / max(1, len(engine[-1].latencies_s)) * 1000:.2f} s pour 1 000 lectures")
-        _memory(running.pid)
+        memory(running.pid)
 
 
 def transactions(folder: Path, options: argparse.Namespace) -> None:
@@ -90,9 +94,9 @@ def transactions(folder: Path, options: argparse.Namespace) -> None:
             seconds=options.seconds,
         )
         print("  dui-fhir  ", outcome.line())
-        total = _total(port, "Observation")
+        total = total_of(port, "Observation")
         gate(total == len(outcome.latencies_s), f"{total} Observations pour {len(outcome.latencies_s)} réponses")
-        _memory(running.pid)
+        memory(running.pid)
         print(f"  disque     {machine.disk_mb(folder / 'data') * 1e6 / max(1, 2 * total):.0f} octets par ressource")
 
 
@@ -108,26 +112,21 @@ def imports(folder: Path, options: argparse.Namespace) -> None:
         size = len(bundle()["entry"])
         print("  dui-fhir  ", outcome.line())
         print(f"  ressources {outcome.rate * size:.0f}/s")
-        total = _total(port, "CarePlan")
+        total = total_of(port, "CarePlan")
         gate(total == len(outcome.latencies_s), f"{total} projets pour {len(outcome.latencies_s)} réponses")
-        _memory(running.pid)
+        memory(running.pid)
 
 
-WORKLOADS = {"read": read, "transactions": transactions, "imports": imports}
-
-
-def gate(condition: bool, what: str) -> None:
-    """A figure is worth nothing when the answers are wrong."""
-    if not condition:
-        print(f"  FAUX : {what}")
-        sys.exit(1)
-    print(f"  exact : {what}")
-
-
-def _memory(pid: int) -> None:
-    sizes = machine.memory_mb(machine.tree(pid))
-    parts = ", ".join(f"{role} {mb:.0f}" for role, mb in sizes.values())
-    print(f"  mémoire    {sum(mb for _, mb in sizes.values()):.0f} Mo en tout (PSS : {parts})")
+WORKLOADS = {
+    "read": read,
+    "transactions": transactions,
+    "imports": imports,
+    "crud": crud.crud,
+    "search": search.search,
+    "everything": search.everything,
+    "coldstart": starts.coldstart,
+    "tenants": starts.tenants,
+}
 
 
 def _cycle(requests: Iterator[bytes]) -> Iterator[bytes]:
@@ -153,25 +152,6 @@ def _small_bundle(number: int) -> bytes:
         {"resource": observation, "request": {"method": "POST", "url": "Observation"}},
     ]
     return json.dumps({"resourceType": "Bundle", "type": "transaction", "entry": entries}).encode()
-
-
-def _create(port: int, resource: dict[str, Any]) -> str:
-    request = urllib.request.Request(
-        f"http://127.0.0.1:{port}/fhir/{resource['resourceType']}",
-        data=json.dumps(resource).encode(),
-        headers={"Content-Type": "application/fhir+json"},
-    )
-    with urllib.request.urlopen(request) as answer:
-        return str(json.load(answer)["id"])
-
-
-def _get(port: int, path: str) -> bytes:
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}") as answer:
-        return bytes(answer.read())
-
-
-def _total(port: int, type: str) -> int:
-    return int(json.loads(_get(port, f"/fhir/{type}?_summary=count"))["total"])
 
 
 if __name__ == "__main__":

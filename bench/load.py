@@ -20,15 +20,17 @@ class Outcome:
     latencies_s: list[float] = field(default_factory=list)
     statuses: Counter[int] = field(default_factory=Counter)
     last_body: bytes = b""
+    by_kind: dict[str, list[float]] = field(default_factory=dict)
+    """Latencies of the successes of each kind of :class:`Request`."""
 
     @property
     def rate(self) -> float:
         """Successes per second."""
         return len(self.latencies_s) / self.seconds if self.seconds else 0.0
 
-    def percentile_ms(self, share: float) -> float:
-        """Latency under which this share of the successes lies."""
-        ordered = sorted(self.latencies_s)
+    def percentile_ms(self, share: float, kind: str | None = None) -> float:
+        """Latency under which this share of the successes lies, of all kinds or of one."""
+        ordered = sorted(self.latencies_s if kind is None else self.by_kind.get(kind, ()))
         return ordered[min(len(ordered) - 1, int(share * len(ordered)))] * 1000 if ordered else float("nan")
 
     def line(self) -> str:
@@ -38,6 +40,19 @@ class Outcome:
             f"{self.rate:8.0f}/s   p50 {self.percentile_ms(0.5):6.2f} ms   p95 {self.percentile_ms(0.95):6.2f} ms   "
             f"p99 {self.percentile_ms(0.99):6.2f} ms   erreurs {wrong}"
         )
+
+
+class Request(bytes):
+    """A request that says of what kind it is."""
+
+    kind: str = ""
+
+    @classmethod
+    def of(cls, kind: str, content: bytes) -> "Request":
+        """Return the same bytes, named."""
+        named = cls(content)
+        named.kind = kind
+        return named
 
 
 def get(path: str, host: str = "127.0.0.1") -> bytes:
@@ -58,10 +73,12 @@ class _Connection:
         self.buffer = bytearray()
         self.started = 0.0
         self.wanted = -1
+        self.kind = ""
 
     def start(self, request: bytes) -> None:
         self.buffer.clear()
         self.wanted = -1
+        self.kind = request.kind if isinstance(request, Request) else ""
         self.started = time.perf_counter()
         self.socket.sendall(request)
 
@@ -118,6 +135,8 @@ def run(
             if check(status, body):
                 outcome.latencies_s.append(now - connection.started)
                 outcome.last_body = body
+                if connection.kind:
+                    outcome.by_kind.setdefault(connection.kind, []).append(now - connection.started)
             else:
                 outcome.statuses[599] += 1 if status < 400 else 0
             if now < deadline and (limit is None or sent < limit):

@@ -78,6 +78,20 @@ def cpu_s(pids: list[int]) -> float:
     return total
 
 
+def busy_cores(seconds: float = 0.5) -> float:
+    """Return how many cores work now; before a measure, that is for others, and the figures suffer from it."""
+
+    def idle_and_all() -> tuple[int, int]:
+        fields = [int(field) for field in Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]
+        return fields[3] + fields[4], sum(fields)
+
+    idle, everything = idle_and_all()
+    time.sleep(seconds)
+    idle_after, everything_after = idle_and_all()
+    passed = max(1, everything_after - everything)
+    return (1 - (idle_after - idle) / passed) * (os.cpu_count() or 1)
+
+
 def disk_mb(folder: Path) -> float:
     """Return the size of a folder."""
     return sum(f.stat().st_size for f in folder.rglob("*") if f.is_file()) / 1e6

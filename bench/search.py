@@ -1,0 +1,377 @@
+"""Searches over a generated corpus: each shape is first compared with a plain reading of the corpus, then measured."""
+
+import argparse
+import itertools
+import json
+import random
+import time
+import unicodedata
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from bench import load, machine, servers
+from bench.asking import cost, gate, get, kinds, memory
+
+LOINC, UCUM, IPP = "http://loinc.org", "http://unitsofmeasure.org", "urn:bench:ipp"
+FAMILIES = (
+    "MARTIN", "BERNARD", "THOMAS", "PETIT", "ROBERT", "RICHARD", "DURAND", "DUBOIS", "MOREAU", "LAURENT", "SIMON", "MICHEL",
+    "LEFÈVRE", "LEROY", "ROUX", "DAVID", "BERTRAND", "MOREL", "FOURNIER", "GIRARD", "BONNET", "DUPONT", "LAMBERT", "FONTAINE",
+    "ROUSSEAU", "VINCENT", "MÜLLER", "FAURE", "ANDRÉ", "MERCIER", "BLANC", "GUÉRIN", "BOYER", "GARNIER", "CHEVALIER", "LÉGER",
+)  # fmt: skip
+GIVEN = (
+    "Éloïse",
+    "Jean",
+    "Marie",
+    "André",
+    "Zoé",
+    "Paul",
+    "Hélène",
+    "Noël",
+    "Lucie",
+    "Rémi",
+    "Anaïs",
+    "Guy",
+    "Inès",
+    "Luc",
+)
+MEASURES = (
+    ("29463-7", "kg", 40, 120), ("29463-7", "kg", 40, 120), ("8302-2", "cm", 140, 195), ("8867-4", "/min", 50, 120),
+    ("8867-4", "/min", 50, 120), ("8310-5", "Cel", 35, 40), ("9279-1", "/min", 10, 30),
+)  # fmt: skip
+PRESSURE = (("8480-6", 100, 180), ("8462-4", 55, 100))
+PER_PERSON = 2 + len(MEASURES) + 1
+"""A Patient, an Encounter, the measures, a blood pressure."""
+FIRST_DAY, DAYS = datetime(2024, 1, 1, tzinfo=UTC), 700
+PEOPLE_PER_BUNDLE = 10
+PAGE = 20
+DRAWS = 3
+Resource = dict[str, Any]
+
+
+# the corpus
+
+
+@dataclass
+class Corpus:
+    """All resources by type, as sent, and the observations of each patient."""
+
+    patients: list[Resource] = field(default_factory=list)
+    encounters: list[Resource] = field(default_factory=list)
+    observations: list[Resource] = field(default_factory=list)
+    family: dict[str, str] = field(default_factory=dict)
+
+    def bundles(self, resources: int, rng: random.Random) -> Iterator[bytes]:
+        """Make the corpus, and yield it as transactions."""
+        people = iter(range(resources // PER_PERSON))
+        while numbers := list(itertools.islice(people, PEOPLE_PER_BUNDLE)):
+            made = [resource for number in numbers for resource in self._person(number, rng)]
+            entries = [
+                {"resource": r, "request": {"method": "PUT", "url": f"{r['resourceType']}/{r['id']}"}} for r in made
+            ]
+            bundle = {"resourceType": "Bundle", "type": "transaction", "entry": entries}
+            yield load.send("POST", "/fhir", json.dumps(bundle).encode())
+
+    def _person(self, number: int, rng: random.Random) -> list[Resource]:
+        id, family = f"p{number:07}", rng.choice(FAMILIES)
+        patient = {
+            "resourceType": "Patient",
+            "id": id,
+            "identifier": [{"system": IPP, "value": str(number)}],
+            "name": [{"use": "official", "family": family, "given": [rng.choice(GIVEN)]}],
+            "gender": rng.choice(("female", "male")),
+            "birthDate": f"{rng.randint(1925, 1960)}-{rng.randint(1, 12):02}-{rng.randint(1, 28):02}",
+        }
+        subject = {"reference": f"Patient/{id}"}
+        start = _moment(rng)
+        encounter = {
+            "resourceType": "Encounter",
+            "id": f"e{number:07}",
+            "status": "finished",
+            "class": {"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "IMP"},
+            "subject": subject,
+            "period": {"start": _text(start), "end": _text(start + timedelta(minutes=rng.randint(30, 600)))},
+        }
+        measured = [_measure(f"o{number:07}-{n}", subject, m, rng) for n, m in enumerate(MEASURES)]
+        measured.append(_pressure(f"o{number:07}-p", subject, rng))
+        self.patients.append(patient)
+        self.encounters.append(encounter)
+        self.observations += measured
+        self.family[f"Patient/{id}"] = family
+        return [patient, encounter, *measured]
+
+
+def _moment(rng: random.Random) -> datetime:
+    return FIRST_DAY + timedelta(seconds=rng.randrange(DAYS * 86_400))
+
+
+def _text(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _coding(code: str) -> Resource:
+    return {"coding": [{"system": LOINC, "code": code}]}
+
+
+def _quantity(value: float, unit: str) -> Resource:
+    return {"value": value, "unit": unit, "system": UCUM, "code": unit}
+
+
+def _observation(id: str, subject: Resource, code: str, rng: random.Random) -> Resource:
+    return {
+        "resourceType": "Observation",
+        "id": id,
+        "status": "final",
+        "code": _coding(code),
+        "subject": subject,
+        "effectiveDateTime": _text(_moment(rng)),
+    }
+
+
+def _measure(id: str, subject: Resource, measure: tuple[str, str, int, int], rng: random.Random) -> Resource:
+    code, unit, low, high = measure
+    value = rng.randint(10 * low, 10 * high) / 10
+    return {**_observation(id, subject, code, rng), "valueQuantity": _quantity(value, unit)}
+
+
+def _pressure(id: str, subject: Resource, rng: random.Random) -> Resource:
+    parts = [
+        {"code": _coding(code), "valueQuantity": _quantity(rng.randint(low, high), "mm[Hg]")}
+        for code, low, high in PRESSURE
+    ]
+    return {**_observation(id, subject, "85354-9", rng), "component": parts}
+
+
+# the shapes
+
+
+@dataclass
+class Shape:
+    """One search: ``wanted`` are the ids that must match; ``ordered`` where their order is part of the answer."""
+
+    kind: str
+    path: str
+    wanted: list[str]
+    ordered: bool = False
+    included: set[str] | None = None
+
+
+def _find(resources: Sequence[Resource], test: Callable[[Resource], bool]) -> list[str]:
+    return [r["id"] for r in resources if test(r)]
+
+
+def _code(resource: Resource) -> str:
+    return str(resource["code"]["coding"][0]["code"])
+
+
+def _value(resource: Resource) -> tuple[float, str]:
+    quantity = resource.get("valueQuantity", {"value": 0, "code": ""})
+    return quantity["value"], quantity["code"]
+
+
+def _folded(text: str) -> str:
+    return "".join(c for c in unicodedata.normalize("NFD", text) if not unicodedata.combining(c)).lower()
+
+
+def _search(type: str, *criteria: tuple[str, str]) -> str:
+    return f"/fhir/{type}?{urlencode([*criteria, ('_count', str(PAGE))])}"
+
+
+def shapes(corpus: Corpus, rng: random.Random, *, judged: bool = True) -> list[Shape]:
+    """Draw one search of each shape; where not ``judged``, what must match is not looked for."""
+    everyone = corpus if judged else Corpus()
+    patients, encounters, observations = everyone.patients, everyone.encounters, everyone.observations
+    person = rng.choice(corpus.patients)
+    me, family = f"Patient/{person['id']}", rng.choice(FAMILIES)
+    day = FIRST_DAY + timedelta(days=rng.randrange(DAYS))
+    first, last = _text(day), _text(day + timedelta(days=1))
+    heavy, systolic = rng.randint(1150, 1190) / 10, rng.randint(174, 178)
+    prefix = _folded(family)[:3]
+    mine = [o for o in observations if o["subject"]["reference"] == me]
+    newest = sorted(mine, key=lambda o: o["effectiveDateTime"], reverse=True)
+    weights = sorted(
+        (o for o in observations if _code(o) == "29463-7"), key=lambda o: o["effectiveDateTime"], reverse=True
+    )
+    tall = {o["subject"]["reference"] for o in observations if _code(o) == "8302-2" and _value(o)[0] > 194}
+    return [
+        Shape("token", _search("Observation", ("code", f"{LOINC}|8310-5")), _find(observations, lambda o: _code(o) == "8310-5")),
+        Shape("token rare", _search("Patient", ("identifier", f"{IPP}|{person['identifier'][0]['value']}")), [person["id"]]),
+        Shape(
+            "date",
+            _search("Observation", ("date", f"ge{first}"), ("date", f"lt{last}")),
+            _find(observations, lambda o: first <= o["effectiveDateTime"] < last),
+        ),
+        Shape(
+            "string",
+            _search("Patient", ("family", prefix), ("gender", "female")),
+            _find(patients, lambda p: _folded(p["name"][0]["family"]).startswith(prefix) and p["gender"] == "female"),
+        ),
+        Shape("reference", _search("Observation", ("patient", person["id"])), [o["id"] for o in mine]),
+        Shape(
+            "reference and code",
+            _search("Observation", ("subject", me), ("code", f"{LOINC}|8867-4")),
+            [o["id"] for o in mine if _code(o) == "8867-4"],
+        ),
+        Shape("_sort", _search("Observation", ("patient", me), ("_sort", "-date")), [o["id"] for o in newest], ordered=True),
+        Shape(
+            "_sort of a code",
+            _search("Observation", ("code", f"{LOINC}|29463-7"), ("_sort", "-date")),
+            [o["id"] for o in weights],
+            ordered=True,
+        ),
+        Shape(
+            "chained",
+            _search("Observation", ("patient.family", family), ("code", f"{LOINC}|8302-2")),
+            _find(
+                observations,
+                lambda o: _code(o) == "8302-2"
+                and _folded(corpus.family[o["subject"]["reference"]]).startswith(_folded(family)),
+            ),
+        ),
+        Shape(
+            "_has",
+            _search(
+                "Patient",
+                ("_has:Observation:patient:code-value-quantity", f"{LOINC}|8302-2$gt194|{UCUM}|cm"),
+                ("family", family),
+            ),
+            _find(
+                patients,
+                lambda p: f"Patient/{p['id']}" in tall
+                and _folded(p["name"][0]["family"]).startswith(_folded(family)),
+            ),
+        ),
+        _include(first, last, encounters),
+        Shape(
+            "_revinclude",
+            _search("Patient", ("identifier", f"{IPP}|{person['identifier'][0]['value']}"), ("_revinclude", "Observation:patient")),
+            [person["id"]],
+            included={o["id"] for o in mine},
+        ),
+        Shape(
+            "quantity",
+            _search("Observation", ("value-quantity", f"gt{heavy}|{UCUM}|kg")),
+            _find(observations, lambda o: _value(o)[1] == "kg" and _value(o)[0] > heavy),
+        ),
+        Shape(
+            "quantity, other unit",
+            _search("Observation", ("value-quantity", f"gt{heavy * 1000:.0f}|{UCUM}|g")),
+            _find(observations, lambda o: _value(o)[1] == "kg" and _value(o)[0] > heavy),
+        ),
+        Shape(
+            "composite",
+            _search("Observation", ("component-code-value-quantity", f"{LOINC}|8480-6$gt{systolic}|{UCUM}|mm[Hg]")),
+            _find(observations, lambda o: any(
+                c["code"]["coding"][0]["code"] == "8480-6" and c["valueQuantity"]["value"] > systolic
+                for c in o.get("component", ())
+            )),
+        ),
+    ]  # fmt: skip
+
+
+def _include(first: str, last: str, encounters: Sequence[Resource]) -> Shape:
+    # "ge" and "lt" compare the bounds of a period: it ends after the first moment, and begins before the last
+    found = [e for e in encounters if e["period"]["end"] >= first and e["period"]["start"] < last]
+    criteria = (("date", f"ge{first}"), ("date", f"lt{last}"), ("_include", "Encounter:patient"))
+    people = {e["subject"]["reference"].removeprefix("Patient/") for e in found}
+    return Shape("_include", _search("Encounter", *criteria), [e["id"] for e in found], included=people)
+
+
+# judging
+
+
+def _walk(port: int, path: str) -> tuple[list[str], set[str]]:
+    """Follow all pages; return the ids of matches in order, and those of included resources."""
+    matches: list[str] = []
+    included: set[str] = set()
+    url: str | None = path.replace(f"_count={PAGE}", "_count=1000")
+    while url:
+        page = json.loads(get(port, url))
+        for entry in page.get("entry", ()):
+            id = entry["resource"]["id"]
+            if entry["search"]["mode"] == "match":
+                matches.append(id)
+            elif entry["search"]["mode"] == "include":
+                included.add(id)
+        found = next((link["url"] for link in page["link"] if link["relation"] == "next"), None)
+        url = found.partition(f":{port}")[2] if found else None
+    return matches, included
+
+
+def _right(port: int, shape: Shape, corpus_dates: dict[str, str]) -> bool:
+    matches, included = _walk(port, shape.path)
+    right = len(matches) == len(set(matches)) and set(matches) == set(shape.wanted)
+    if shape.ordered:  # of one date, any order will do
+        right &= [corpus_dates[id] for id in matches] == [corpus_dates[id] for id in shape.wanted]
+    if shape.included is not None:
+        right &= included == shape.included
+    if not right:
+        print(f"  {shape.kind} : {shape.path} : {len(matches)} au lieu de {len(shape.wanted)}")
+    return right
+
+
+def _filled(port: int, resources: int, corpus: Corpus) -> None:
+    started = time.perf_counter()
+    outcome = load.run(port, corpus.bundles(resources, random.Random(1)), clients=4, seconds=3600)
+    took_s = time.perf_counter() - started
+    sent = len(corpus.patients) * PER_PERSON
+    gate(outcome.statuses.keys() == {200}, f"corpus de {sent} ressources entré")
+    print(f"  import     {sent / took_s:.0f} ressources/s, lots de {PEOPLE_PER_BUNDLE * PER_PERSON}, 4 clients")
+
+
+def search(folder: Path, options: argparse.Namespace) -> None:
+    """Recherches mêlées, pages de 20 : chaque forme comparée au corpus lu en entier, puis mesurée."""
+    corpus = Corpus()
+    with servers.dui(folder, options.workers) as (port, running):
+        _filled(port, options.resources, corpus)
+        dates = {o["id"]: o["effectiveDateTime"] for o in corpus.observations}
+        drawn = [shape for n in range(DRAWS) for shape in shapes(corpus, random.Random(n))]
+        gate(all([_right(port, s, dates) for s in drawn]), f"{len(drawn)} recherches rendent ce que dit le corpus")
+        before = machine.cpu_s(machine.tree(running.pid))
+        outcome = load.run(port, _mixed(corpus), clients=options.clients, seconds=options.seconds * 2)
+        used = machine.cpu_s(machine.tree(running.pid)) - before
+        print("  mêlées    ", outcome.line())
+        kinds(outcome)
+        cost(outcome, used, folder / "data")
+        count = len(corpus.patients) * PER_PERSON
+        print(f"             {machine.disk_mb(folder / 'data') * 1e6 / count:.0f} octets par ressource")
+        alone = load.run(port, _mixed(corpus), clients=1, seconds=options.seconds)
+        print("  un client ", alone.line())
+        kinds(alone)
+        memory(running.pid)
+
+
+def _mixed(corpus: Corpus) -> Iterator[bytes]:
+    """Yield drawn searches, prepared beforehand, for ever."""
+    rng = random.Random(11)
+    prepared = [
+        load.Request.of(s.kind, load.get(s.path)) for _ in range(100) for s in shapes(corpus, rng, judged=False)
+    ]
+    rng.shuffle(prepared)
+    return itertools.cycle(prepared)
+
+
+def everything(folder: Path, options: argparse.Namespace) -> None:
+    """$everything d'une personne de 700 ressources."""
+    with servers.dui(folder, options.workers) as (port, _running):
+        rng = random.Random(3)
+        subject = {"reference": "Patient/p"}
+        resources: list[Resource] = [{"resourceType": "Patient", "id": "p", "name": [{"family": "MESURE"}]}]
+        resources += [_measure(f"o{n}", subject, rng.choice(MEASURES), rng) for n in range(699)]
+        entries = [
+            {"resource": r, "request": {"method": "PUT", "url": f"{r['resourceType']}/{r['id']}"}} for r in resources
+        ]
+        bundle = json.dumps({"resourceType": "Bundle", "type": "transaction", "entry": entries}).encode()
+        load.run(port, iter([load.send("POST", "/fhir", bundle)]), clients=1, seconds=60)
+        found = json.loads(get(port, "/fhir/Patient/p/$everything?_count=1000"))
+        gate(
+            {e["resource"]["id"] for e in found["entry"]} == {r["id"] for r in resources},
+            f"les {len(resources)} ressources, et elles seules",
+        )
+        request = load.get("/fhir/Patient/p/$everything?_count=1000")
+        for clients in (1, 4):
+            outcome = load.run(port, itertools.repeat(request), clients=clients, seconds=options.seconds)
+            print(f"  {clients} client(s)", outcome.line())
