@@ -17,6 +17,7 @@ COMMANDS = {
     "plugin": "plugin",
     "tenant": "tenant",
     "import": "importing",
+    "ig": "ig",
     "check": "check",
     "backup": "backup",
     "restore": "restore",
