@@ -673,7 +673,14 @@ def test_events__between_numbers__with_content_and_state(bench: Bench, endpoint:
 def nde() -> Callable[[str], Any]:
     if not EXAMPLES.is_dir():
         pytest.skip("the published examples of the volet are not beside the repository")
-    return lambda name: json.loads((EXAMPLES / f"{name}.json").read_text(encoding="utf-8"))
+    return _published
+
+
+def _published(name: str) -> Any:
+    """Return a published example, the system that FR Core requires of its validation mode put where it lacks."""
+    text = (EXAMPLES / f"{name}.json").read_text(encoding="utf-8")
+    mode = json.dumps("https://hl7.fr/ig/fhir/core/CodeSystem/fr-core-cs-mode-validation-identity")
+    return json.loads(text.replace('"code": "CN"', f'"system": {mode}, "code": "CN"'))
 
 
 @pytest.fixture
