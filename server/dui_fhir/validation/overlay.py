@@ -5,7 +5,7 @@ companion for a primitive, and its place.
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 from dui_fhir.definitions.children import is_primitive, keys
 from dui_fhir.definitions.elements import resource_types
@@ -20,13 +20,16 @@ from dui_fhir.validation.spec import Spec, TypeRule
 from dui_fhir.validation.targets import Targets
 
 
-class Item(NamedTuple):
+class Item:
     """One element of a resource."""
 
-    value: Any
-    type: str
-    companion: Any
-    path: Path
+    __slots__ = ("companion", "path", "type", "value")
+
+    def __init__(self, value: Any, type: str, companion: Any, path: Path) -> None:
+        self.value = value
+        self.type = type
+        self.companion = companion
+        self.path = path
 
 
 ItemCheck: TypeAlias = Callable[[Item, Report], None]
@@ -52,7 +55,9 @@ def items_of(owner: Item, name: str) -> list[Item]:
         return found
     for key, child_type in known.items():
         value, companion = holder.get(key), holder.get("_" + key)
-        if value is not None or companion is not None:
+        if companion is None and value.__class__ is str:
+            found.append(Item(value, child_type, None, (owner.path, key)))
+        elif value is not None or companion is not None:
             _append(found, value, companion, child_type, (owner.path, key))
     return found
 
@@ -170,17 +175,22 @@ class Overlay:
         each = self.items(spec)
         required = any(s.min for s in spec.slices.values())
         needed = bool(minimum) or required
+        counted = (minimum or 0) > 1 or maximum is not None
 
         def check(owner: Item, report: Report) -> None:
             holder = owner.value if owner.value.__class__ is dict else owner.companion
             if not needed and (holder.__class__ is not dict or not _may_have(holder, owner.type, name)):
                 return
             items = items_of(owner, name)
-            _count(len(items), name, minimum, maximum, owner.path, report)
-            if items:
-                each(items, report)
-            elif required:
-                _missing_slices(spec, owner.path, report)
+            if not items:
+                if minimum:
+                    report.missing(name, owner.path)
+                if required:
+                    _missing_slices(spec, owner.path, report)
+                return
+            if counted:
+                _count(len(items), name, minimum, maximum, owner.path, report)
+            each(items, report)
 
         return check
 
@@ -207,29 +217,37 @@ class Overlay:
         for allowed in spec.types:
             by_code.setdefault(allowed.code, []).append(allowed)
         plain = {c for c, rules in by_code.items() if not any(r.profiles or r.targets for r in rules)}
+        checks = {code: self._profiled(rules) for code, rules in by_code.items()}
+        any_type = self._profiled(list(spec.types))
         open_ended = bool(by_code.keys() & {"Element", "BackboneElement", "Resource", "DomainResource"})
 
         def check(item: Item, report: Report) -> None:
             if item.type in plain:
                 return
-            rules = by_code.get(item.type)
-            if rules is None:
-                if "." in item.type or open_ended or not item.type:
-                    rules = [r for found in by_code.values() for r in found]
-                else:
-                    report.profile_type(item.type, sorted(by_code), item.path)
-                    return
-            self._profiled(item, rules, report)
+            typed = checks.get(item.type)
+            if typed is not None:
+                typed(item, report)
+            elif "." in item.type or open_ended or not item.type:
+                any_type(item, report)
+            else:
+                report.profile_type(item.type, sorted(by_code), item.path)
 
         return check
 
-    def _profiled(self, item: Item, rules: list[TypeRule], report: Report) -> None:
+    def _profiled(self, rules: list[TypeRule]) -> ItemCheck:
         profiles = [p for r in rules for p in r.profiles]
-        if profiles and item.value.__class__ is dict:
-            self._one_of(item, profiles, report)
         targets = [t for r in rules for t in r.targets]
-        if targets and item.type == "Reference" and item.value.__class__ is dict:
-            self.targets.check(item, targets, [a for r in rules for a in r.aggregation], report)
+        aggregation = [a for r in rules for a in r.aggregation]
+
+        def check(item: Item, report: Report) -> None:
+            if item.value.__class__ is not dict:
+                return
+            if profiles:
+                self._one_of(item, profiles, report)
+            if targets and item.type == "Reference":
+                self.targets.check(item, targets, aggregation, report)
+
+        return check
 
     def _by_base(self, value: Any, canonical: str, report: Report) -> bool:
         """Return whether the base check has already compared an extension with this very definition."""
@@ -238,12 +256,12 @@ class Overlay:
         return self.library.structure(value["url"]) is self.library.structure(canonical)
 
     def _one_of(self, item: Item, profiles: list[str], report: Report) -> None:
+        if len(profiles) == 1 and item.type == "Extension" and self._by_base(item.value, profiles[0], report):
+            return
         known = [p for p in profiles if not self.library.is_base(p)]
         if len(known) < len(profiles) and any(self.library.type_of(p) in (item.type, "Resource") for p in profiles):
             return
         if len(known) == 1:
-            if item.type == "Extension" and self._by_base(item.value, known[0], report):
-                return
             check = self.profile(known[0])
             wanted = self.library.type_of(known[0])
             if check is None:

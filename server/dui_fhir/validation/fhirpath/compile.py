@@ -9,7 +9,7 @@ from dui_fhir.validation.fhirpath.errors import FhirPathError
 from dui_fhir.validation.fhirpath.functions import FUNCTIONS, Argument
 from dui_fhir.validation.fhirpath.operators import OPERATORS, boolean, negated, single, typed
 from dui_fhir.validation.fhirpath.syntax import Tree, parse
-from dui_fhir.validation.fhirpath.values import Node, child_nodes, is_of, known_child, known_type, plain
+from dui_fhir.validation.fhirpath.values import Node, child_nodes, is_of, is_text, known_child, known_type, plain
 
 Step: TypeAlias = Callable[[Environment], list[Any]]
 _CODES = {"ucum": "http://unitsofmeasure.org", "sct": "http://snomed.info/sct", "loinc": "http://loinc.org"}
@@ -157,11 +157,42 @@ def _call(tree: Tree) -> Step:
     if not least <= len(arguments) <= most:
         raise FhirPathError(f"wrong number of arguments for {name}")
     steps = tuple(_argument(a) for a in arguments)
+    if name == "where" and (equality := _equality(arguments[0])) is not None:
+        return _where_equal(inner, steps[0], *equality)
 
     def step(env: Environment) -> list[Any]:
         focus = env.this if inner is None else inner(env)
         env.spend(1 + len(focus))
         return function(focus, env, steps)
+
+    return step
+
+
+def _equality(tree: Tree) -> tuple[str, str] | None:
+    """Return the name and the text of ``name = 'text'``; None for another condition."""
+    if tree[0] != "binary" or tree[1] != "=" or tree[2][0] != "member" or tree[2][1] is not None:
+        return None
+    if tree[3][0] != "literal" or not isinstance(tree[3][1], str):
+        return None
+    return tree[2][2], tree[3][1]
+
+
+def _where_equal(inner: Step | None, condition: Argument, name: str, text: str) -> Step:
+    """``where(system = 'x')``, the commonest filter: the texts are compared as they are wherever that is the same."""
+
+    def step(env: Environment) -> list[Any]:
+        focus = env.this if inner is None else inner(env)
+        env.spend(1 + len(focus))
+        found = []
+        for index, item in enumerate(focus):
+            value = item.value.get(name) if item.__class__ is Node and item.value.__class__ is dict else None
+            if value.__class__ is str and is_text(item.type, name):
+                kept = value == text
+            else:
+                kept = bool(boolean(condition.on(item, index, env)))
+            if kept:
+                found.append(item)
+        return found
 
     return step
 

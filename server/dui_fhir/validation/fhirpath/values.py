@@ -74,6 +74,13 @@ def known_child(type: str, name: str) -> bool:
     return name in _named(type)
 
 
+@cache
+def is_text(type: str, name: str) -> bool:
+    """Return whether a type has an element of that name that is always a text, and no date."""
+    pairs = _named(type).get(name, ())
+    return len(pairs) == 1 and kind(pairs[0][1]) == "primitive-type" and pairs[0][1] not in _MOMENTS
+
+
 def child_nodes(node: Any, name: str, into: list[Any]) -> None:
     """Append the children of a node that have this name."""
     if node.__class__ is not Node:
