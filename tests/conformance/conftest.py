@@ -117,7 +117,7 @@ def pytest_make_parametrize_id(config: Any, val: object, argname: str) -> str | 
 @pytest.fixture(scope="session")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
     store = os.environ.get("DUI_FHIR_TEST_STORE", "memory")
-    data = tmp_path_factory.mktemp("data") if store == "sqlite" else Path("unused")
+    data = tmp_path_factory.mktemp("data")
     settings = Settings({"store": store, "data_dir": str(data), "log_level": "ERROR"})
     engine = build_engine(settings, writer="own")
     yield create_app(settings, engine=engine)

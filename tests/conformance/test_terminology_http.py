@@ -18,9 +18,9 @@ BASE = "/t/essai/fhir"
 
 
 @pytest.fixture(scope="module")
-def client() -> Iterator[FlaskClient]:
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlaskClient]:
     """An application that serves terminology, whatever else it serves."""
-    settings = Settings({"store": "memory", "data_dir": "unused", "log_level": "ERROR"})
+    settings = Settings({"store": "memory", "data_dir": str(tmp_path_factory.mktemp("data")), "log_level": "ERROR"})
     engine = build_engine(settings, writer="own")
     terminology = Terminology()
     own = operations(terminology)

@@ -14,8 +14,9 @@ LONG = "application/fhir+json;q=1"
 
 
 @pytest.fixture(scope="module")
-def client() -> FlaskClient:
-    client = create_app(Settings({"store": "memory", "log_level": "ERROR"})).test_client()
+def client(tmp_path_factory: pytest.TempPathFactory) -> FlaskClient:
+    data = str(tmp_path_factory.mktemp("data"))
+    client = create_app(Settings({"store": "memory", "data_dir": data, "log_level": "ERROR"})).test_client()
     client.put("/fhir/Patient/here", json={"resourceType": "Patient", "id": "here", "active": True})
     client.put("/fhir/Basic/big", json={"resourceType": "Basic", "id": "big", "code": {"text": "é" * 3000}})
     client.put("/fhir/Patient/gone", json={"resourceType": "Patient", "id": "gone"})
