@@ -4,7 +4,9 @@ import contextlib
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dui_fhir import __version__, app
 from dui_fhir.domain.clock import SystemClock
@@ -16,6 +18,9 @@ from dui_fhir.service.engine import Engine
 from dui_fhir.service.structures import list_structures, register
 from dui_fhir.settings import Settings
 from dui_fhir.store import open_stores
+
+if TYPE_CHECKING:
+    from dui_fhir.connectors.dmp.client import DmpConnector
 
 
 def check(settings: Settings) -> list[str]:
@@ -108,17 +113,19 @@ def list_tenants(settings: Settings) -> list[tuple[str, tuple[Structure, ...]]]:
 
 
 def run_worker(settings: Settings, *, stop: threading.Event, once: bool = False) -> None:
-    """Send what the outbox holds until ``stop`` is set, or once what is due now."""
+    """Send what the outbox holds, run exports and the daily rules, until ``stop`` is set, or once what is due now."""
     from dui_fhir.bulk.folder import Folders
     from dui_fhir.bulk.runner import Runner
+    from dui_fhir.clock_rules import Watch
     from dui_fhir.jobs.worker import Worker
     from dui_fhir.service.reader import TrackingReader
     from dui_fhir.service.sendings import OutboxTasks
 
     engine = app.build_engine(settings, writer="client" if not once else "own")
+    sending = connectors_of(settings)
     worker = Worker(
         engine.stores,
-        [*connectors_of(settings), *_subscriptions(engine)],
+        [*sending, *_subscriptions(engine)],
         settings,
         clock=SystemClock(),
         reader=lambda tenant: TrackingReader(engine.stores.open(tenant)),
@@ -126,15 +133,37 @@ def run_worker(settings: Settings, *, stop: threading.Event, once: bool = False)
         tasks=OutboxTasks(engine),
     )
     bulk = Runner(engine, Folders(app.bulk_folder(settings)))
-    beside = threading.Thread(target=bulk.run_forever, args=(stop,), name="bulk", daemon=True)
+    watch = Watch(engine)
+    beside = [
+        threading.Thread(target=work.run_forever, args=(stop,), name=name, daemon=True)
+        for name, work in (("bulk", bulk), ("clock", watch))
+    ]
     try:
         if once:
+            watch.tick()
             worker.run_all(stop)
             bulk.run_all(stop)
         else:
-            beside.start()
+            for thread in beside:
+                thread.start()
             worker.run_forever(stop)
-            beside.join()
+            for thread in beside:
+                thread.join()
+    finally:
+        for connector in sending:
+            connector.close()
+        engine.stores.close()
+
+
+def run_clock(settings: Settings, day: date | None, tenant: str | None) -> list[str]:
+    """Run the daily rules as on ``day`` (None = today) for one tenant or all. Returns: one French line per tenant."""
+    from dui_fhir.clock_rules import run_day
+    from dui_fhir.clock_rules.passing import today
+
+    engine = app.build_engine(settings, writer="own")
+    try:
+        tenants = [tenant] if tenant else engine.stores.names()
+        return [run_day(engine, name, day or today(engine)).line(name) for name in tenants]
     finally:
         engine.stores.close()
 
@@ -155,7 +184,7 @@ def _subscriptions(engine: Engine) -> list[Connector]:
     ]
 
 
-def connectors_of(settings: Settings) -> list[Connector]:
+def connectors_of(settings: Settings) -> "list[DmpConnector]":
     """Return the connectors that have an address. Raises: ConfigurationError (keys or certificates that do not load)."""
     if not settings.dmp_url:
         return []

@@ -13,6 +13,7 @@ COMMANDS = {
     "serve": "serve",
     "demo": "demo",
     "worker": "worker",
+    "clock": "clock",
     "simulators": "simulators",
     "plugin": "plugin",
     "tenant": "tenant",
