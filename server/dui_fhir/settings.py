@@ -94,6 +94,7 @@ SETTINGS: tuple[Setting, ...] = (
     # bulk data
     Setting("bulk_dir", str, "", "Dossier des exports et imports ; vide = « bulk » dans le dossier des données."),
     Setting("bulk_lease_s", float, 30.0, "Durée après laquelle un export interrompu est repris, en secondes."),
+    Setting("bulk_jobs_max", int, 20, "Exports et imports en attente ou en cours par organisme."),
     Setting("bulk_keep_h", float, 24.0, "Durée de conservation des fichiers d'un export terminé, en heures."),
     # simulators
     Setting("simulators_environment", str, "test", "INS admises par le DMP simulé : « test », « production » ou « any »."),

@@ -15,6 +15,7 @@ from dui_fhir.app import build_engine, create_app
 from dui_fhir.bulk import export as export_module
 from dui_fhir.bulk.folder import Folder, Folders
 from dui_fhir.bulk.runner import Runner
+from dui_fhir.domain.actor import Actor
 from dui_fhir.service.engine import Engine
 from dui_fhir.settings import Settings
 
@@ -384,3 +385,38 @@ def test_import__other_media__is_415(bulk: Bulk) -> None:
 
 def test_export__delete_of_the_kick_off__is_405(bulk: Bulk) -> None:
     assert bulk.call("DELETE", "$export").status_code == 405
+
+
+def test_export__too_many_at_once__is_503_until_some_end(bulk: Bulk) -> None:
+    for _ in range(bulk.engine.settings.bulk_jobs_max):
+        bulk.kick_off("$export?_type=Patient")
+
+    refused = bulk.call("GET", "$export?_type=Patient")
+    assert refused.status_code == 503
+    assert refused.json["issue"][0]["details"]["coding"][0]["code"] == "core-bulk-busy"
+
+    bulk.runner.run_all()
+    assert bulk.call("GET", "$export?_type=Patient").status_code == 202
+
+
+def test_export__finished_long_ago__its_files_are_swept(bulk: Bulk, monkeypatch: pytest.MonkeyPatch) -> None:
+    status = bulk.kick_off("$export?_type=Patient")
+    bulk.manifest(status)
+
+    bulk.runner.sweep()
+    assert bulk.call("GET", status).status_code == 200
+    later_ms = bulk.engine.clock.now_ms() + 25 * 3_600_000
+    monkeypatch.setattr(type(bulk.engine.clock), "now_ms", lambda _: later_ms)
+    bulk.runner.sweep()
+
+    assert bulk.call("GET", status).status_code == 404
+
+
+def test_export__somebody_elses__is_404(bulk: Bulk, monkeypatch: pytest.MonkeyPatch) -> None:
+    status = bulk.kick_off("$export?_type=Patient")
+    stranger = Actor(kind="professional", editor="autre")
+
+    monkeypatch.setattr(type(bulk.engine.host), "choose_actor", lambda *_: stranger)
+
+    assert bulk.call("GET", status).status_code == 404
+    assert bulk.call("DELETE", status).status_code == 404

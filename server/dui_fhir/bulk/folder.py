@@ -180,6 +180,10 @@ class Folders:
             raise unknown()
         return found
 
+    def unfinished(self, tenant: str) -> int:
+        """Return how much work of a tenant waits or is in hand."""
+        return sum(folder.unfinished for folder in self.all() if folder.tenant == tenant)
+
     def all(self) -> list[Folder]:
         """Return every folder."""
         return [Folder(path) for path in sorted(self._root.glob("*/*")) if path.is_dir()]

@@ -143,9 +143,19 @@ def _import(call: Call, folders: Folders) -> ServiceResponse:
 
 def _accepted(call: Call, folders: Folders, request: dict[str, Any], body: bytes = b"") -> ServiceResponse:
     """Keep the request, then the job that makes somebody do it; a folder without a job is swept away one day."""
+    if folders.unfinished(call.request.tenant) >= call.engine.settings.bulk_jobs_max:
+        raise Unavailable.of(
+            "core-bulk-busy",
+            "Trop d'exports ou d'imports attendent déjà : réessayez plus tard.",
+            "setting bulk_jobs_max",
+        )
     id = new_id()
     folder = folders.of(call.request.tenant, id)
-    folder.make(request, body)
+    try:
+        folder.make(request, body)
+    except OSError as error:
+        folder.remove()
+        raise Unavailable.of("core-bulk-disk", "Le disque n'accepte pas ce travail.", type(error).__name__) from error
     job = Job(id=id, kind=KIND, key=f"{KIND}|{id}", payload={"folder": id})
     result = call.store.submit(Plan(jobs=(job,), request_key=id))
     if not isinstance(result, Committed):

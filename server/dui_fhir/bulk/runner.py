@@ -59,11 +59,13 @@ class Runner:
                 stop.wait(float(self._engine.settings.worker_poll_s))
 
     def sweep(self) -> None:
-        """Remove the folders that nobody will read any more: cancelled, or older than ``bulk_keep_h``."""
+        """Remove the folders that nobody will read any more: cancelled, without a job, or older than ``bulk_keep_h``."""
         oldest_ms = self._engine.clock.now_ms() - int(self._engine.settings.bulk_keep_h * 3_600_000)
         for folder in self._folders.all():
             expired = folder.there and 0 < folder.state().finished_ms < oldest_ms
-            if expired or (folder.cancelled and self._ended(folder)):
+            # a kick-off whose job was never stored has nobody to finish it
+            forgotten = folder.cancelled or (folder.unfinished and folder.request()["asked_ms"] < oldest_ms)
+            if expired or (forgotten and self._ended(folder)):
                 with folder.held() as mine:
                     if mine:
                         folder.remove()
