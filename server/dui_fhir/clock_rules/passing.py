@@ -3,7 +3,7 @@
 import itertools
 import logging
 import traceback
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 
@@ -37,6 +37,7 @@ class Report:
     opened: int = 0
     changed: int = 0
     closed: int = 0
+    finished: bool = False
     failed: list[tuple[str, str]] = field(default_factory=list)
 
     def line(self, tenant: str) -> str:
@@ -45,12 +46,14 @@ class Report:
         return f"{told}, {len(self.failed)} contrôles en panne." if self.failed else f"{told}."
 
 
-def run_day(engine: Engine, tenant: str, day: date) -> Report:
+def run_day(engine: Engine, tenant: str, day: date, *, stopped: Callable[[], bool] = lambda: False) -> Report:
     """Check the clock-driven rules of every file of a tenant as on ``day``, and bring its work-list up to date.
 
-    Running it again changes nothing. Raises: NotFound (``tenant-unknown``), Unavailable, Conflict (``core-write-contention``).
+    Running it again changes nothing. Once ``stopped`` says so it ends where it is, with nothing half written
+    (``Report.finished`` False): whoever runs it next does the whole.
+    Raises: NotFound (``tenant-unknown``), Unavailable, Conflict (``core-write-contention``).
     """
-    return _Pass(engine, tenant, day).run()
+    return _Pass(engine, tenant, day, stopped).run()
 
 
 def run_all(engine: Engine, day: date) -> Iterator[tuple[str, Report]]:
@@ -60,8 +63,8 @@ def run_all(engine: Engine, day: date) -> Iterator[tuple[str, Report]]:
 
 
 class _Pass:
-    def __init__(self, engine: Engine, tenant: str, day: date) -> None:
-        self._engine, self._tenant, self._day = engine, tenant, day
+    def __init__(self, engine: Engine, tenant: str, day: date, stopped: Callable[[], bool]) -> None:
+        self._engine, self._tenant, self._day, self._stopped = engine, tenant, day, stopped
         self._store = engine.stores.open(tenant)
         self._structures = list_structures(self._store)
         self._report = Report(day=day)
@@ -71,10 +74,13 @@ class _Pass:
         files = files_of(self._store, self._structures, self._engine.options)
         self._report.files = len(files)
         for file in files:
+            if self._stopped():
+                return self._report
             self._check(file)
         for structure in self._structures:
             self._check_structure(structure)
         self._write()
+        self._report.finished = True
         return self._report
 
     # ------------------------------------------------------------------------------------------------ finding

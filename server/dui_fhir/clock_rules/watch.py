@@ -2,10 +2,10 @@
 
 import logging
 import threading
+import traceback
 from datetime import date
 
 from dui_fhir.clock_rules.passing import Report, run_day, today
-from dui_fhir.domain.errors import DuiError
 from dui_fhir.service.engine import Engine
 
 log = logging.getLogger("dui_fhir.clock")
@@ -20,24 +20,33 @@ class Watch:
         self._engine = engine
         self._done: dict[str, date] = {}
 
-    def tick(self) -> dict[str, Report]:
+    def tick(self, stop: threading.Event | None = None) -> dict[str, Report]:
         """Run the pass of the day for the tenants that have not had it; one that fails is tried at the next tick."""
         day = today(self._engine)
+        stop = stop or threading.Event()
         reports = {}
         for tenant in self._engine.stores.names():
-            if self._done.get(tenant) == day:
+            if stop.is_set() or self._done.get(tenant) == day:
                 continue
             try:
-                reports[tenant] = run_day(self._engine, tenant, day)
-            except DuiError as error:
-                log.error("daily rules of tenant %s: %s", tenant, error.issues[0].id)
+                report = run_day(self._engine, tenant, day, stopped=stop.is_set)
+            except Exception as error:  # the next tenants, and the next day, must still have their pass
+                _note(tenant, error)
                 continue
-            self._done[tenant] = day
-            log.info("%s", reports[tenant].line(tenant))
+            if report.finished:
+                self._done[tenant] = day
+                reports[tenant] = report
+                log.info("%s", report.line(tenant))
         return reports
 
     def run_forever(self, stop: threading.Event) -> None:
         """Tick until told to stop; returns within a moment of it."""
         while not stop.is_set():
-            self.tick()
+            self.tick(stop)
             stop.wait(PAUSE_S)
+
+
+def _note(tenant: str, error: Exception) -> None:
+    # frames, not the message: a message may hold data of a person
+    frames = [f"{f.filename}:{f.lineno} {f.name}" for f in traceback.extract_tb(error.__traceback__)[1:]]
+    log.error("daily rules of tenant %s: %s (%s)", tenant, type(error).__name__, " < ".join(reversed(frames)))

@@ -1,6 +1,7 @@
 """The daily pass over a tenant: opens, corrects, closes; never twice."""
 
 import logging
+import threading
 from collections.abc import Callable
 from datetime import date, timedelta
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 
 from dui_fhir.clock_rules import Watch, passing, run_day
+from dui_fhir.clock_rules import watch as watch_module
 from dui_fhir.domain.dossier import ClockRule
 
 Make = Callable[[], Any]
@@ -180,6 +182,39 @@ def test_watch__same_day__each_tenant_once(admitted: Any) -> None:
     assert watch.tick() == {}
     admitted.set(FIFTEENTH + timedelta(days=2))
     assert watch.tick()[admitted.name].opened == 0
+
+
+def test_watch__told_to_stop__ends_between_two_files_and_the_day_is_not_done(admitted: Any) -> None:
+    admitted.set(FIFTEENTH + timedelta(days=1))
+    stopped = run_day(admitted.engine, admitted.name, FIFTEENTH + timedelta(days=1), stopped=lambda: True)
+    assert (stopped.finished, admitted.tasks()) == (False, [])
+    watch, stop = Watch(admitted.engine), threading.Event()
+    stop.set()
+    assert watch.tick(stop) == {}
+    watch.run_forever(stop)
+    assert watch.tick()[admitted.name].opened >= 1
+
+
+def test_watch__one_tenant_fails__others_have_their_pass_and_it_is_tried_again(
+    tenant: Make, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    broken, sound = tenant(), tenant()
+    sound.set(FIFTEENTH)
+    whole = watch_module.run_day
+
+    def failing(engine: Any, name: str, day: date, **more: Any) -> Any:
+        if name == broken.name:
+            raise ValueError("nom d'une personne")
+        return whole(engine, name, day, **more)
+
+    watch = Watch(sound.engine)
+    with monkeypatch.context() as patch:
+        patch.setattr(watch_module, "run_day", failing)
+        reports = watch.tick()
+    assert sound.name in reports
+    assert broken.name not in reports
+    assert "nom d'une personne" not in caplog.text
+    assert list(watch.tick()) == [broken.name]
 
 
 def test_run_day__unknown_tenant__not_found(engine: Any) -> None:
