@@ -3,9 +3,11 @@
 ``dui_fhir.app:wsgi`` is what a WSGI server runs; it reads its settings from the environment, at first use.
 """
 
+import atexit
 import contextlib
 import os
 import secrets
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -105,8 +107,12 @@ def ig_folder(settings: Settings) -> Path:
 
 
 def bulk_folder(settings: Settings) -> Path:
-    """Return where the files of exports and imports are."""
-    return Path(settings.bulk_dir or Path(settings.data_dir) / "bulk")
+    """Return where the files of exports and imports are; those of a store in memory end with the process."""
+    if settings.bulk_dir or settings.store != "memory":
+        return Path(settings.bulk_dir or Path(settings.data_dir) / "bulk")
+    passing = tempfile.TemporaryDirectory(prefix="dui-fhir-bulk-")
+    atexit.register(passing.cleanup)
+    return Path(passing.name)
 
 
 def create_app(settings: Settings, *, engine: Engine | None = None) -> Flask:

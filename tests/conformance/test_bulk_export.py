@@ -78,9 +78,9 @@ class Bulk:
 
 @pytest.fixture(scope="module", params=["memory", "sqlite"])
 def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
-    settings = Settings(
-        {"store": request.param, "data_dir": str(tmp_path_factory.mktemp("data")), "log_level": "ERROR"}
-    )
+    root = tmp_path_factory.mktemp("data")
+    folders = {"data_dir": str(root), "bulk_dir": str(root / "bulk")}
+    settings = Settings({"store": request.param, "log_level": "ERROR", **folders})
     engine = build_engine(settings, writer="own")
     yield create_app(settings, engine=engine)
     engine.stores.close()
@@ -88,8 +88,8 @@ def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 @pytest.fixture
 def bulk(served: Flask) -> Bulk:
-    data_dir = served.extensions["dui_fhir"].settings.data_dir
-    return Bulk(served, Path(data_dir) / "bulk", f"essai-{next(_TENANTS)}")
+    root = Path(served.extensions["dui_fhir"].settings.bulk_dir)
+    return Bulk(served, root, f"essai-{next(_TENANTS)}")
 
 
 def _about(patient: Line, **others: Any) -> Line:
