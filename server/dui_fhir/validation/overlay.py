@@ -5,6 +5,7 @@ companion for a primitive, and its place.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 from dui_fhir.definitions.children import is_primitive, keys
@@ -45,7 +46,7 @@ def items_of(owner: Item, name: str) -> list[Item]:
     if type in ("Resource", "DomainResource"):
         type = str(holder.get("resourceType"))
     found: list[Item] = []
-    known = _keys(type, name)
+    known = _cache.get((type, name)) or _keys(type, name)
     if len(known) > _FEW:  # a choice of many types: fewer keys are there than could be
         for key, value in holder.items():
             if key in known:
@@ -121,7 +122,7 @@ class Overlay:
         """Return the check of a profile on a resource or a data type; None where the profile is not known."""
         if canonical not in self._roots:
             spec = self.library.spec(canonical)
-            self._roots[canonical] = None if spec is None else self.element(spec)
+            self._roots[canonical] = None if spec is None else self.element(_without_url(spec))
         return self._roots[canonical]
 
     def conforms(self, item: Item, canonical: str, report: Report) -> bool | None:
@@ -258,6 +259,9 @@ class Overlay:
     def _one_of(self, item: Item, profiles: list[str], report: Report) -> None:
         if len(profiles) == 1 and item.type == "Extension" and self._by_base(item.value, profiles[0], report):
             return
+        if item.type == "Extension" and len(profiles) == 1 and not _by_url(item.value, profiles[0]):
+            report.not_fixed((item.path, "url"), profiles[0].partition("|")[0])
+            return
         known = [p for p in profiles if not self.library.is_base(p)]
         if len(known) < len(profiles) and any(self.library.type_of(p) in (item.type, "Resource") for p in profiles):
             return
@@ -282,6 +286,13 @@ def _each(check: ItemCheck) -> Callable[[list[Item], Report], None]:
             check(item, report)
 
     return check_all
+
+
+def _without_url(spec: Spec) -> Spec:
+    """Leave out the url of an extension: its definition was found by it."""
+    if spec.name != "Extension" or "url" not in spec.children:
+        return spec
+    return replace(spec, children={n: c for n, c in spec.children.items() if n != "url"})
 
 
 def _by_url(value: Any, canonical: str) -> bool:
