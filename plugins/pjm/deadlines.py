@@ -60,10 +60,9 @@ def _anniversary(dossier: Dossier, measure: LegalMeasure, amended: date) -> date
     served = dossier.months_after(amended, "pjm.avenant_avance_mois")
     if measure.decided is None or served is None:
         return None
-    years = 1
-    while add_months(measure.decided, 12 * years) <= served:
-        years += 1
-    return add_months(measure.decided, 12 * years)
+    years = max(served.year - measure.decided.year, 1)
+    anniversary = add_months(measure.decided, 12 * years)
+    return anniversary if anniversary > served else add_months(measure.decided, 12 * (years + 1))
 
 
 def inventory(dossier: Dossier) -> Iterator[Deadline]:
@@ -92,7 +91,9 @@ def accounts(dossier: Dossier) -> Iterator[Deadline]:
         if begun is None or not _managed(dossier, measure):
             continue
         over = end is not None and end < dossier.today
-        years = range(begun.year, min(dossier.today.year, end.year if end else dossier.today.year))
+        # an account may be asked for as long as the file is kept
+        first = max(begun.year, dossier.today.year - int(dossier.parameters["pjm.conservation_ans"]))
+        years = range(first, min(dossier.today.year, end.year if end else dossier.today.year))
         for year in years:
             due = day_of(f"{year + 1}-{dossier.parameters['pjm.compte_echeance']}")
             text = f"Compte de gestion de {year} à transmettre."

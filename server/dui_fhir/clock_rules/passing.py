@@ -3,7 +3,7 @@
 import itertools
 import logging
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 
@@ -54,12 +54,6 @@ def run_day(engine: Engine, tenant: str, day: date, *, stopped: Callable[[], boo
     Raises: NotFound (``tenant-unknown``), Unavailable, Conflict (``core-write-contention``).
     """
     return _Pass(engine, tenant, day, stopped).run()
-
-
-def run_all(engine: Engine, day: date) -> Iterator[tuple[str, Report]]:
-    """Check every tenant, one after the other."""
-    for tenant in engine.stores.names():
-        yield tenant, run_day(engine, tenant, day)
 
 
 class _Pass:

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date
 from functools import cached_property
 from typing import Any, Literal
 
-from dui_fhir.domain.calendar import add_months, day_of
+from dui_fhir.domain.calendar import add_days, add_months, day_of
 from dui_fhir.domain.change import Resource
 from dui_fhir.domain.context import Reader
 from dui_fhir.domain.legal_measure import LegalMeasure
@@ -96,7 +96,7 @@ class Dossier:
 
     def days_after(self, day: date | None, parameter: str) -> date | None:
         """Return the day that many days after ``day``, the number being a parameter; None without a day."""
-        return day + timedelta(days=int(self.parameters[parameter])) if day else None
+        return add_days(day, int(self.parameters[parameter])) if day else None
 
     def months_after(self, day: date | None, parameter: str) -> date | None:
         """The same in calendar months."""
@@ -108,7 +108,7 @@ class Dossier:
 
     def days_before(self, day: date | None, parameter: str) -> date | None:
         """Return the day that many days before ``day``."""
-        return day - timedelta(days=int(self.parameters[parameter])) if day else None
+        return add_days(day, -int(self.parameters[parameter])) if day else None
 
     def months_before(self, day: date | None, parameter: str) -> date | None:
         """The same in calendar months."""

@@ -3,12 +3,18 @@
 A story is what people write, by day; the timeline is what the work-list shows: rule, first day open, first day closed.
 """
 
+import copy
+import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
 import pytest
+
+from dui_fhir.domain.dossier import Dossier
+from dui_fhir.domain.structure import Structure
+from dui_fhir.plugin_kit.reader import ExampleReader
 
 Resource = dict[str, Any]
 Make = Callable[[], Any]
@@ -430,3 +436,55 @@ def test_stories__all_together__show_every_periodic_rule(engine: Any) -> None:
 def test_stories__declared_periodic_rules__all_run(engine: Any) -> None:
     run = {rule.id for rule in engine.host.clock_rules(["pa", "ph", "dom", "pde", "pds", "ahi", "pjm"])}
     assert {rule.id for rule in engine.host.rules() if rule.kind == "P"} <= run
+
+
+CATEGORIES = {"pa": "500", "dom": "354", "ph": "183", "pde": "177", "pds": "180", "ahi": "214", "pjm": "340"}
+STRINGS = ["", "x", "2026-13-45", "9999-12-31", "0001-01-01"]
+
+
+def places(value: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    children = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, child in children:
+        if (*at, key) not in (("resourceType",), ("id",)):
+            yield (*at, key)
+            yield from places(child, (*at, key))
+
+
+def spoiled(resource: Resource, chosen: random.Random) -> Resource:
+    """Return a copy with one element left out, or one string that says nothing."""
+    copied = copy.deepcopy(resource)
+    *way, last = chosen.choice(list(places(copied)))
+    parent: Any = copied
+    for key in way:
+        parent = parent[key]
+    if isinstance(parent[last], str) and chosen.random() < 0.6:
+        parent[last] = chosen.choice(STRINGS)
+    else:
+        del parent[last]
+    return copied
+
+
+@pytest.mark.parametrize("name", STORIES)
+def test_rules__elements_missing_or_meaningless__none_fails(name: str, engine: Any) -> None:
+    story, chosen = STORIES[name], random.Random(name)
+    written = [r for _, some in story.written for r in some if isinstance(r, dict)]
+    stay = {
+        "resourceType": "Encounter",
+        "id": "s",
+        "status": "in-progress",
+        "subject": PERSON,
+        "period": {"start": story.stay[0]},
+    }
+    person = {"resourceType": "Patient", "id": "p", "birthDate": story.born}
+    structure = Structure(finess="010000001", category=CATEGORIES[story.corridor], name="x", address="y")
+    rules = engine.host.clock_rules([story.corridor])
+    asked = 0
+    for _ in range(40):
+        kept = [person, stay, *(spoiled(r, chosen) if chosen.random() < 0.5 else r for r in written)]
+        dossier = Dossier(
+            today=chosen.choice([START, END]), reader=ExampleReader(kept), structure=structure, person="Patient/p",
+            stays=(spoiled(stay, chosen),), parameters=engine.host.parameters(structure),
+        )  # fmt: skip
+        for rule in rules:
+            asked += len(list(rule.find(dossier))) + 1
+    assert asked >= 25 * len(rules)
