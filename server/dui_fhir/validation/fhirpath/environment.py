@@ -55,7 +55,9 @@ class Environment:
     def spend(self, steps: int) -> None:
         """Count steps. Raises: BudgetSpent."""
         self.left -= steps
+        if self.left < 0:
+            raise BudgetSpent("step budget spent")
         if self.left < self._next:
             self._next = self.left - _CLOCK_EVERY
-            if self.left < 0 or time.monotonic() > self._deadline:
-                raise BudgetSpent("step or time budget spent")
+            if time.monotonic() > self._deadline:
+                raise BudgetSpent("time budget spent")

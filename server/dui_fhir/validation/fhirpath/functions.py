@@ -25,6 +25,7 @@ from dui_fhir.validation.fhirpath.values import (
     compare_quantities,
     distinct,
     equal,
+    identity,
     order,
     plain,
     type_name,
@@ -131,12 +132,16 @@ def _within(inner: list[Any], outer: list[Any]) -> bool:
 
 @_function("subsetOf", 1)
 def _subset(focus: list[Any], env: Environment, args: Arguments) -> list[Any]:
-    return [_within(focus, args[0](env))]
+    other = args[0](env)
+    env.spend(len(focus) * len(other))
+    return [_within(focus, other)]
 
 
 @_function("supersetOf", 1)
 def _superset(focus: list[Any], env: Environment, args: Arguments) -> list[Any]:
-    return [_within(args[0](env), focus)]
+    other = args[0](env)
+    env.spend(len(focus) * len(other))
+    return [_within(other, focus)]
 
 
 @_function("count")
@@ -169,13 +174,23 @@ def _select(focus: list[Any], env: Environment, args: Arguments) -> list[Any]:
 
 @_function("repeat", 1)
 def _repeat(focus: list[Any], env: Environment, args: Arguments) -> list[Any]:
-    seen: list[Any] = []
+    known: set[Any] = set()
+    found: list[Any] = []
     queue = list(focus)
     while queue:
         fresh = [f for i, item in enumerate(queue) for f in args[0].on(item, i, env)]
-        queue = [f for f in distinct(seen + fresh)[len(seen) :] if not any(f is s for s in seen)]
-        seen += queue
-    return seen
+        env.spend(len(fresh))
+        queue = []
+        for item in fresh:
+            key = identity(item)
+            if key is None and not any(equal(item, f) for f in found):
+                queue.append(item)
+                found.append(item)
+            elif key is not None and key not in known:
+                known.add(key)
+                queue.append(item)
+                found.append(item)
+    return found
 
 
 @_function("aggregate", 1, 2)
@@ -239,12 +254,14 @@ def _integer(argument: Argument, env: Environment) -> int:
 @_function("intersect", 1)
 def _intersect(focus: list[Any], env: Environment, args: Arguments) -> list[Any]:
     other = args[0](env)
+    env.spend(len(focus) * len(other))
     return distinct([a for a in focus if any(equal(a, b) is True for b in other)])
 
 
 @_function("exclude", 1)
 def _exclude(focus: list[Any], env: Environment, args: Arguments) -> list[Any]:
     other = args[0](env)
+    env.spend(len(focus) * len(other))
     return [a for a in focus if not any(equal(a, b) is True for b in other)]
 
 

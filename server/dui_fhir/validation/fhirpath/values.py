@@ -9,6 +9,8 @@ from fractions import Fraction
 from functools import cache
 from typing import Any
 
+import orjson
+
 from dui_fhir.definitions.children import keys
 from dui_fhir.definitions.elements import element_table, kind
 from dui_fhir.search.ucum import canonical
@@ -356,13 +358,22 @@ def distinct(items: list[Any]) -> list[Any]:
     kept: list[Any] = []
     others: list[Any] = []
     for item in items:
-        value = plain(item)
-        if isinstance(value, str | int | Decimal):
-            key = (value.__class__ is bool, isinstance(value, str), value)
-            if key not in seen:
-                seen.add(key)
+        key = identity(item)
+        if key is None:
+            if not any(equal(item, other) for other in others):
+                others.append(item)
                 kept.append(item)
-        elif not any(equal(item, other) for other in others):
-            others.append(item)
+        elif key not in seen:
+            seen.add(key)
             kept.append(item)
     return kept
+
+
+def identity(item: Any) -> Any:
+    """Return what equal items have in common, to be compared fast; None for dates and quantities, which have their rules."""
+    value = plain(item)
+    if value.__class__ is Node:
+        return orjson.dumps(value.value, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS, default=float)
+    if isinstance(value, str | int | Decimal):
+        return value.__class__ is bool, isinstance(value, str), value
+    return None
