@@ -36,9 +36,22 @@ def check(document: Resource, channel: str, context: Context) -> Iterator[Issue]
         yield from refused or _stance(document, subject, context)
     elif context.document is not None and not context.document.mssante:
         yield fault("COM-47", "DocumentReference.type")
-    elif channel == "mssante-citoyen" and _shows_protected_address(document):
+    elif channel == "mssante-citoyen":
+        yield from _citizen(document, context)
+
+
+def _citizen(document: Resource, context: Context) -> Iterator[Issue]:
+    """Parents read the mailbox of a child: what its corridor never sends to the DMP does not get there by this door."""
+    if _shows_protected_address(document):
         text = "Ce document montre une adresse protégée : il ne part pas vers Mon espace santé."
         yield fault("COM-47", "DocumentReference.securityLabel", text=text)
+    elif (kind := context.document) is not None and kind.dmp == "never" and _closed(kind.key, context):
+        text = f"Ce document ne va jamais dans Mon espace santé, ni au DMP ni par message : {kind.reason}"
+        yield fault("COM-47", "DocumentReference.type", text=text)
+
+
+def _closed(key: str, context: Context) -> bool:
+    return key.split("/", 1)[0] in context.parameters["commun.citoyen_couloirs_fermes"]
 
 
 def _state(document: Resource, context: Context) -> Iterator[Issue]:
