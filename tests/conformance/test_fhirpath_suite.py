@@ -44,7 +44,7 @@ def _matches(found: Any, expected: Any) -> bool:
         return text in (str(value), f"{value.value} '{value.unit}'")
     if isinstance(value, Moment) and kind is not None:
         return text.lstrip("@T") == value.text.lstrip("T")
-    return text == _text(value)
+    return bool(text == _text(value))
 
 
 def _passes(case: Any) -> bool:
@@ -61,7 +61,7 @@ def _passes(case: Any) -> bool:
     expected = case.findall("output")
     if case.get("predicate") == "true":
         value = plain(found[0]) if len(found) == 1 else None
-        return ((value if isinstance(value, bool) else bool(found)) is True) == (expected[0].text == "true")
+        return (value if isinstance(value, bool) else bool(found)) is (str(expected[0].text) == "true")
     return len(found) == len(expected) and all(_matches(f, e) for f, e in zip(found, expected, strict=True))
 
 

@@ -58,7 +58,7 @@ def _has_content(root: "etree._Element") -> bool:
 def language_fault(narrative: object, language: object, modes: tuple[str, ...]) -> str | None:
     """Return how the sections of a narrative break the languages that a profile allows, or None.
 
-    ``modes``: ``_no`` a text without sections by language, ``_yes`` any sections by language, ``_rl`` a section in the
+    ``modes``: ``_no`` a text without sections by language, ``_yes`` any sections by language, ``_resource`` a section in the
     language of the resource, or the code of a language. Source: extension narrative-language-control.
     """
     text = narrative.get("div") if isinstance(narrative, dict) else None
@@ -66,7 +66,7 @@ def language_fault(narrative: object, language: object, modes: tuple[str, ...]) 
         return None
     sections = {str(e.get("lang")) for e in etree.fromstring(text) if e.get("lang")}
     for mode in modes:
-        wanted = str(language) if mode == "_rl" else mode
+        wanted = str(language) if mode == "_resource" else mode
         if (mode == "_no" and not sections) or (mode == "_yes" and sections) or wanted in sections:
             return None
     return "narrative sections do not fit the languages of the profile"
