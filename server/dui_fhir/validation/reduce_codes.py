@@ -62,6 +62,11 @@ def _codes(concepts: Any) -> Iterator[str]:
         yield from _codes(concept.get("concept", ()))
 
 
+def text(folder: Path) -> bytes:
+    """Return the content of the file, one value set a line."""
+    rows = [orjson.dumps(url) + b":" + orjson.dumps(codes) for url, codes in tables(folder).items()]
+    return b"{\n" + b",\n".join(rows) + b"\n}\n"
+
+
 if __name__ == "__main__":
-    rows = [orjson.dumps(url) + b":" + orjson.dumps(codes) for url, codes in tables(Path(sys.argv[1])).items()]
-    Path(sys.argv[2]).write_bytes(b"{\n" + b",\n".join(rows) + b"\n}\n")
+    Path(sys.argv[2]).write_bytes(text(Path(sys.argv[1])))

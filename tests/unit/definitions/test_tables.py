@@ -8,9 +8,10 @@ from dui_fhir import definitions
 from dui_fhir.definitions import elements, models, reduce
 
 ROOT = Path(__file__).parents[3]
-FROM_ELSEWHERE = {
-    f"compartment-{t}.json" for t in ("device", "encounter", "practitioner", "relatedperson")
-}  # SOURCES.md
+FROM_ELSEWHERE = {f"compartment-{t}.json" for t in ("device", "encounter", "practitioner", "relatedperson")} | {
+    "required-codes.json",
+    "extensions.json",
+}  # SOURCES.md; the last two are compared by tests/conformance/test_validation_tables.py
 SHARED = ROOT / "../shared/reference/fhir/r4"
 
 
