@@ -46,7 +46,7 @@ INS: dict[str, Any] = {
                     {
                         "url": f"{_CORE}StructureDefinition/fr-core-address-insee-code",
                         "valueCoding": {
-                            "system": "https://mos.esante.gouv.fr/NOS/TRE_R13-Commune/FHIR/TRE-R13-Commune",
+                            "system": "https://mos.esante.gouv.fr/NOS/TRE_R13-CommuneOM/FHIR/TRE-R13-CommuneOM",
                             "code": "33063",
                         },
                     }

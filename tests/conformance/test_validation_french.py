@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from dui_fhir.domain import json
+from dui_fhir.terminology import Terminology
 from dui_fhir.validation.overlay import Item, items_of
 from dui_fhir.validation.shipped import library
 from dui_fhir.validation.spec import Spec
@@ -77,6 +78,25 @@ def test_published_example__as_it_is__is_accepted_or_its_fault_is_known(file: Pa
     issues = _for(file).validate(json.loads(file.read_bytes()))
 
     assert {i.id for i in issues if i.blocking} == set(KNOWN.get(file.name, {}))
+
+
+OLD_COMMUNES = "https://hl7.fr/ig/fhir/core/ValueSet/fr-core-vs-insee-code"
+"""Thirteen examples give a commune by the older system TRE_R13-Commune, which the value set does not have."""
+
+
+@functools.cache
+def _with_terminology(core: str) -> Validator:
+    return Validator(library(preferred={"hl7.fhir.fr.core": core}), Terminology())
+
+
+@pytest.mark.parametrize("file", EXAMPLES, ids=_name)
+def test_published_example__with_the_shipped_terminology__only_old_communes_are_refused(file: Path) -> None:
+    resource = json.loads(file.read_bytes())
+    core = "2.2.0" if file.parent.parent.name in LATEST_CORE else "2.1.0"
+
+    more = {*_with_terminology(core).validate(resource)} - {*_validator(core).validate(resource)}
+
+    assert {i.diagnostics.partition("|")[0].split()[2] for i in more if i.blocking} <= {OLD_COMMUNES}
 
 
 def _mutations(spec: Spec, owner: Item) -> Iterator[tuple[str, Any, str, Any]]:
