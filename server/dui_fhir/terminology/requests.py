@@ -195,7 +195,7 @@ def compare(registry: Registry, parameters: Parameters, target: Resource | None 
     """Answer ``CodeSystem/$subsumes``. Raises: BadRequest, NotFound."""
     system_a, code_a, version = lookup.coding_of(parameters, "codingA", "system", "codeA", "version")
     system_b, code_b, _ = lookup.coding_of(parameters, "codingB", "system", "codeB", "version")
-    url = target["url"] if target is not None else system_a
+    url = target.get("url") if target is not None else system_a
     if url is None or code_a is None or code_b is None:
         raise faults.no_code()
     if target is None and system_a != system_b:
