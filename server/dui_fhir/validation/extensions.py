@@ -4,6 +4,7 @@ An extension without known definition is told as an information; a modifier with
 what it changes.
 """
 
+import re
 from functools import cache
 from typing import Any
 
@@ -17,6 +18,7 @@ from dui_fhir.validation.overlay import Item, Overlay
 
 _OPEN = ("http://example.org/", "http://hl7.org/fhir/StructureDefinition/")
 """Domains whose extensions may be unknown without fault: that of examples, and HL7's, which grows with each version."""
+_PATH = re.compile(r"[A-Z]\w*(\.[a-z]\w*)*")
 _WIDE = frozenset({"*", "Element", "CanonicalResource", "MetadataResource"})
 
 
@@ -102,7 +104,7 @@ def _context(structure: Structure, path: Path, report: Report) -> bool:
     """Return whether the name of the element alone allows the extension; report one that nothing allows."""
     contexts = [c for c in structure.get("context", ()) if isinstance(c, dict)]
     owner, urls = owner_of(path, report)
-    allowed = {str(c.get("expression")) for c in contexts if c.get("type") == "element"}
+    allowed = {str(c.get("expression")) for c in contexts if c.get("type") == "element" or _plain_path(c)}
     if not contexts or _fits(allowed, owner):
         return True
     outer = {str(c.get("expression")) for c in contexts if c.get("type") == "extension"}
@@ -116,6 +118,11 @@ def _context(structure: Structure, path: Path, report: Report) -> bool:
         path,
     )
     return False
+
+
+def _plain_path(context: dict[str, Any]) -> bool:
+    """Return whether a FHIRPath context is but the path of an element."""
+    return context.get("type") == "fhirpath" and _PATH.fullmatch(str(context.get("expression"))) is not None
 
 
 def _selects(context: dict[str, Any], path: Path, report: Report) -> bool:

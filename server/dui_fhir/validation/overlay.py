@@ -63,14 +63,38 @@ def items_of(owner: Item, name: str) -> list[Item]:
     return found
 
 
-def _may_have(holder: dict[str, Any], type: str, name: str) -> bool:
-    """Return False where an owner surely has no element of that name: the usual case, told fast."""
-    if name in holder or "_" + name in holder:
-        return True
-    known = _cache.get((type, name))
-    return known is None or len(known) > 1 or name not in known
+def _finder(name: str) -> Callable[[Item], list[Item]]:
+    """Return ``items_of`` for one name, quick where a type has a single key for it: nearly always."""
+    keys_of: dict[str, tuple[str, str, str] | None] = {}
+
+    def single(type: str) -> tuple[str, str, str] | None:
+        known = _keys(type, name)
+        keys_of[type] = (
+            next(((k, f"_{k}", t) for k, t in known.items() if t not in _ANY), None) if len(known) == 1 else None
+        )
+        return keys_of[type]
+
+    def find(owner: Item) -> list[Item]:
+        holder, type = owner.value, owner.type
+        facts = keys_of[type] if type in keys_of else single(type)
+        if facts is None or holder.__class__ is not dict:
+            return items_of(owner, name)
+        key, beside, child_type = facts
+        value = holder.get(key)
+        if beside in holder:
+            return items_of(owner, name)
+        if value is None:
+            return _NOTHING
+        path = (owner.path, key)
+        if value.__class__ is list:
+            return [Item(one, child_type, None, (path, index)) for index, one in enumerate(value)]
+        return [Item(value, child_type, None, path)]
+
+    return find
 
 
+_ANY = frozenset({"Resource", "DomainResource"})
+_NOTHING: list[Item] = []
 _FEW = 4
 _cache: dict[tuple[str, str], dict[str, str]] = {}
 
@@ -175,14 +199,12 @@ class Overlay:
         name, minimum, maximum = spec.name, spec.min, spec.max
         each = self.items(spec)
         required = any(s.min for s in spec.slices.values())
-        needed = bool(minimum) or required
         counted = (minimum or 0) > 1 or maximum is not None
 
+        find = _finder(name)
+
         def check(owner: Item, report: Report) -> None:
-            holder = owner.value if owner.value.__class__ is dict else owner.companion
-            if not needed and (holder.__class__ is not dict or not _may_have(holder, owner.type, name)):
-                return
-            items = items_of(owner, name)
+            items = find(owner)
             if not items:
                 if minimum:
                     report.missing(name, owner.path)
