@@ -144,9 +144,17 @@ def validate_in_system(
     """Answer ``CodeSystem/$validate-code``. Raises: BadRequest, Unusable."""
     given = parameters.get("codeSystem")
     system = target or (given if isinstance(given, dict) else None)
+    url = parameters.get("url") if system is None else _canonical(system)
     found = scope(registry if system is None else registry.over([system]), parameters)
-    url = parameters.get("url") if system is None else system.get("url")
     return validate.validate(found, _asked(found, parameters, None, url), text)
+
+
+def _canonical(system: Resource) -> str:
+    """Return the URL of a code system: R4 does not make it mandatory, but codes are told by it."""
+    url = system.get("url")
+    if not isinstance(url, str):
+        raise BadRequest.of("terminology-no-url", "Ce système de codes n'a pas d'URL.", "CodeSystem without url")
+    return url
 
 
 def _asked(found: Scope, parameters: Parameters, meant: Resource | None, system: str | None) -> Asked:
@@ -195,7 +203,7 @@ def compare(registry: Registry, parameters: Parameters, target: Resource | None 
     """Answer ``CodeSystem/$subsumes``. Raises: BadRequest, NotFound."""
     system_a, code_a, version = lookup.coding_of(parameters, "codingA", "system", "codeA", "version")
     system_b, code_b, _ = lookup.coding_of(parameters, "codingB", "system", "codeB", "version")
-    url = target.get("url") if target is not None else system_a
+    url = _canonical(target) if target is not None else system_a
     if url is None or code_a is None or code_b is None:
         raise faults.no_code()
     if target is None and system_a != system_b:
