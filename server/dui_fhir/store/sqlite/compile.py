@@ -218,6 +218,10 @@ class Scope:
             if isinstance(node, Chain | Has):
                 found.append((node, mine))
                 continue
+            if isinstance(node, SameGroup):
+                # any component may lead: a code is often common where its value is rare
+                found += [(Source(query=s.query), frozenset()) for n in node.nodes if (s := self.source(n)) is not None]
+                continue
             source = self.source(node)
             if source is not None:
                 found.append((source, source.satisfies and mine))
