@@ -60,8 +60,8 @@ def contained_in(root: Any, reference: str) -> dict[str, Any] | None:
     if reference == "#":
         return root
     contained = root.get("contained")
-    found = (c for c in contained if isinstance(c, dict) and c.get("id") == reference[1:]) if contained else iter(())
-    return next(found, None)
+    listed = contained if isinstance(contained, list) else []
+    return next((c for c in listed if isinstance(c, dict) and c.get("id") == reference[1:]), None)
 
 
 def node(resource: dict[str, Any] | None) -> Node | None:
@@ -71,7 +71,8 @@ def node(resource: dict[str, Any] | None) -> Node | None:
 
 def check_bundle(bundle: dict[str, Any], entries: Entries, report: Report, path: Path) -> None:
     """Report full URLs that are wrong, and what does not hold together in a document or a message."""
-    for index, entry in enumerate(bundle.get("entry") or ()):
+    listed = bundle.get("entry")
+    for index, entry in enumerate(listed if isinstance(listed, list) else ()):
         if isinstance(entry, dict):
             _full_url(entry, bundle, report, ((path, "entry"), index))
     _links(bundle, report, path)
@@ -80,7 +81,9 @@ def check_bundle(bundle: dict[str, Any], entries: Entries, report: Report, path:
 
 
 def _links(bundle: dict[str, Any], report: Report, path: Path) -> None:
-    relations = [link.get("relation") for link in bundle.get("link") or () if isinstance(link, dict)]
+    links = bundle.get("link")
+    listed = links if isinstance(links, list) else []
+    relations = [link.get("relation") for link in listed if isinstance(link, dict)]
     if any(relations.count(name) > 1 for name in ("self", "first", "last", "next", "previous")):
         report.add(
             "validation-bundle-link",

@@ -34,7 +34,8 @@ def slices_check(overlay: Overlay, spec: Spec) -> Callable[[list[Item], Report],
         order: list[int] = []
         for item in items:
             if places is not None:
-                at = places.get(item.value.get("url"), -1) if item.value.__class__ is dict else -1
+                url = item.value.get("url") if item.value.__class__ is dict else None
+                at = places.get(url, -1) if isinstance(url, str) else -1
             else:
                 at = next((i for i, match in enumerate(matches) if match(item, report)), -1)
             order.append(at)

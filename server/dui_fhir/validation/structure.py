@@ -330,7 +330,8 @@ def _fragment_is_contained(value: dict[str, Any], path: Path, report: Report) ->
     if not isinstance(text, str) or not text.startswith("#") or text == "#" or report.root is None:
         return
     contained = report.root.get("contained")
-    if not any(isinstance(c, dict) and c.get("id") == text[1:] for c in contained or ()):
+    listed = contained if isinstance(contained, list) else ()
+    if not any(isinstance(c, dict) and c.get("id") == text[1:] for c in listed):
         report.add(
             "validation-ref-1", "invariant", "Cette référence ne désigne aucune ressource incluse.", "ref-1", path
         )
