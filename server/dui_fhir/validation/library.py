@@ -1,6 +1,7 @@
 """Where profiles are found: given ones, packages, and those shipped, by canonical and version."""
 
 from collections.abc import Callable, Iterable, Mapping
+from threading import RLock
 from typing import Any, Protocol
 
 from dui_fhir.definitions.elements import kind
@@ -80,6 +81,7 @@ class Library:
         self._types: dict[str, str | None] = {}
         self._specs: dict[str, Spec | None] = {}
         self._building: set[str] = set()
+        self._lock = RLock()
 
     def structure(self, canonical: str) -> Structure | None:
         """Return the definition of a canonical, with or without ``|version``."""
@@ -116,7 +118,9 @@ class Library:
     def spec(self, canonical: str) -> Spec | None:
         """Return the tree of a profile; None where it, or the type it constrains, is not known."""
         if canonical not in self._specs:
-            self._specs[canonical] = self._build(canonical)
+            with self._lock:  # a tree half completed by one thread must not be kept by another
+                if canonical not in self._specs:
+                    self._specs[canonical] = self._build(canonical)
         return self._specs[canonical]
 
     def _build(self, canonical: str) -> Spec | None:

@@ -1,5 +1,6 @@
 """Profiles: what a differential adds to R4, one constraint at a time."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -378,3 +379,15 @@ def test_bundle__full_url_that_is_wrong__is_told(change: dict[str, Any], expecte
     }
 
     assert [i.id for i in Validator().base(bundle) if i.blocking] == [f"validation-{expected}"]
+
+
+def test_validator__first_use_by_several_threads__gives_each_the_same_answer() -> None:
+    name = profile({"path": "HumanName.family", "min": 1}, type="HumanName", url=URL + "-name")
+    person = profile({"path": "Patient.name", "type": [{"code": "HumanName", "profile": [URL + "-name"]}]})
+    resource = patient(name=[{"text": "A"}])
+
+    for _ in range(20):
+        validator = Validator(Library([Given([person, name])]))
+        with ThreadPoolExecutor(4) as pool:
+            answers = list(pool.map(lambda _, v=validator: [i.id for i in v.profile(resource, URL)], range(8)))
+        assert answers == [["validation-missing"]] * 8
