@@ -105,7 +105,7 @@ def check(connection: Connection, tenant: str) -> None:
     """
     found = connection.execute("PRAGMA user_version").fetchone()[0]
     if found < VERSION:
-        text = f"La base de l'organisme « {tenant} » est d'une version antérieure : migrez-la."
+        text = f"La base de l'organisme « {tenant} » est d'une version antérieure : dui-fhir upgrade."
         raise ConfigurationError.of("store-schema-old", text, f"schema version {found}, expected {VERSION}")
     if found > VERSION:
         text = f"La base de l'organisme « {tenant} » a été écrite par une version plus récente de dui-fhir."
