@@ -99,7 +99,13 @@ def _full_url(entry: dict[str, Any], bundle: dict[str, Any], report: Report, pat
     interaction = bundle.get("type") in _INTERACTIONS
     if not isinstance(url, str) or not isinstance(resource, dict):
         if not interaction and isinstance(resource, dict) and not isinstance(url, str):
-            report.missing("fullUrl", path)
+            report.add(
+                "validation-full-url",
+                "required",
+                "L'adresse « fullUrl » de cette entrée est absente.",
+                "fullUrl is missing, and the bundle is no transaction or batch",
+                path,
+            )
         return
     if ":" not in url:
         report.add(

@@ -50,9 +50,7 @@ class Extensions:
             severity = "error" if modifier else self._unknown_severity
             _unknown(url, modifier, "information" if url.startswith(_OPEN) else severity, path, report)
             return
-        check = self._overlay.profile(url)
-        if check is not None:
-            check(Item(value, "Extension", None, path), report)
+        self._overlay.check_any_version(url, Item(value, "Extension", None, path), report)
         _modifier(structure, modifier, path, report)
         self._place(url, structure, path, report)
 

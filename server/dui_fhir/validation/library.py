@@ -17,6 +17,9 @@ class Source(Protocol):
     def find(self, url: str, version: str | None) -> Structure | None:
         """Return a definition; without version, the latest that the source has."""
 
+    def versions(self, url: str) -> list[str]:
+        """Return the versions of a definition that the source has."""
+
 
 class Given:
     """Definitions held in memory."""
@@ -36,6 +39,10 @@ class Given:
         if version is None:
             return found[-1] if found else None
         return next((s for s in found if _matches(str(s.get("version", "")), version)), None)
+
+    def versions(self, url: str) -> list[str]:
+        """Return the versions of a definition, in the order given."""
+        return [str(s["version"]) for s in self._by_url.get(url, ()) if s.get("version")]
 
 
 def _matches(version: str, wanted: str) -> bool:
@@ -96,6 +103,14 @@ class Library:
             if found is not None:
                 return found
         return None
+
+    def other_versions(self, canonical: str) -> list[str]:
+        """Return the versioned canonicals that one without version may also mean, besides the one it is taken for."""
+        if "|" in canonical:
+            return []
+        taken = self.structure(canonical)
+        versions = dict.fromkeys(v for s in self._sources for v in s.versions(canonical))
+        return [f"{canonical}|{v}" for v in versions if taken is not None and v != taken.get("version")]
 
     def type_of(self, canonical: str) -> str | None:
         """Return the R4 type that a canonical constrains or defines; None where it is not known."""

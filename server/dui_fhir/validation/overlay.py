@@ -149,6 +149,26 @@ class Overlay:
             self._roots[canonical] = None if spec is None else self.element(_without_url(spec))
         return self._roots[canonical]
 
+    def check_any_version(self, canonical: str, item: Item, report: Report) -> None:
+        """Report what breaks a definition of which any version will do: the url of an extension cannot name one.
+
+        The version that the url is taken for speaks first, and alone where none is followed.
+        """
+        check = self.profile(canonical)
+        if check is None:
+            report.profile_unknown(canonical, item.path)
+            return
+        before = len(report.issues)
+        check(item, report)
+        if not any(issue.blocking for issue in report.issues[before:]):
+            return
+        for other in self.library.other_versions(canonical):
+            inner = self.profile(other)
+            if inner is not None and self.passes(inner, item, report):
+                del report.issues[before:]
+                inner(item, report)
+                return
+
     def conforms(self, item: Item, canonical: str, report: Report) -> bool | None:
         """Return whether an item follows a profile, without reporting; None where the profile is not known."""
         if self.library.is_base(canonical):

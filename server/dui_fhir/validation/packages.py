@@ -114,6 +114,10 @@ class Packages:
                 return self._given(path).find(url, known)
         return None
 
+    def versions(self, url: str) -> list[str]:
+        """Return the versions of a definition, the latest first."""
+        return [version for version, _, _ in reversed(self._index.get(url, []))]
+
     def _given(self, path: Path) -> Given:
         if path not in self._read:
             self._read[path] = Given(orjson.loads((path / "profiles.json").read_bytes()))

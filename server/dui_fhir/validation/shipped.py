@@ -75,6 +75,10 @@ class Shipped:
                 return found
         return None
 
+    def versions(self, url: str) -> list[str]:
+        """Return the versions of a guide's definition that ship, the preferred one first."""
+        return [v for p in self._candidates(url) for v in _package(p.id, p.version).versions(url)]
+
     def _candidates(self, url: str) -> list[ShippedPackage]:
         fitting = [p for p in reversed(shipped_packages()) if url.startswith(p.canonical)]
         return sorted(fitting, key=lambda p: self._preferred.get(p.id) != p.version)

@@ -1,5 +1,6 @@
 """Profiles: what a differential adds to R4, one constraint at a time."""
 
+import copy
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -367,7 +368,7 @@ def test_entry__told_by_profile__is_in_its_slice() -> None:
     [
         ({"fullUrl": "Patient/1"}, "full-url"),
         ({"fullUrl": "https://example.org/fhir/Patient/2"}, "full-url"),
-        ({"fullUrl": None}, "missing"),
+        ({"fullUrl": None}, "full-url"),
     ],
 )
 def test_bundle__full_url_that_is_wrong__is_told(change: dict[str, Any], expected: str) -> None:
@@ -379,6 +380,20 @@ def test_bundle__full_url_that_is_wrong__is_told(change: dict[str, Any], expecte
     }
 
     assert [i.id for i in Validator().base(bundle) if i.blocking] == [f"validation-{expected}"]
+
+
+def test_extension__of_two_versions__either_will_do() -> None:
+    older = {**_extension(URL), "version": "1"}
+    newer = copy.deepcopy(older)
+    newer["version"], newer["differential"]["element"][2]["type"] = "2", [{"code": "string"}]
+    validator = Validator(Library([Given([older, newer])]))
+
+    found = {
+        key: [i.id for i in validator.base(patient(extension=[{"url": URL, key: value}])) if i.blocking]
+        for key, value in (("valueBoolean", True), ("valueString", "x"), ("valueInteger", 1))
+    }
+
+    assert found == {"valueBoolean": [], "valueString": [], "valueInteger": ["validation-profile-type"]}
 
 
 def test_validator__first_use_by_several_threads__gives_each_the_same_answer() -> None:
