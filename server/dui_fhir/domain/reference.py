@@ -36,12 +36,27 @@ def walk(value: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
 
     The element is the live dict of the resource, so that a transaction may rewrite it in place.
     """
+    for place, element in _walk(value, path):
+        yield _render(place), element
+
+
+def _walk(value: Any, place: Any) -> Iterator[tuple[Any, dict[str, Any]]]:
+    # most elements hold no reference: a place becomes a text only where one is found
     if isinstance(value, dict):
         if isinstance(value.get("reference"), str):
-            yield path, value
+            yield place, value
         for key, child in value.items():
             if isinstance(child, dict | list):
-                yield from walk(child, f"{path}.{key}" if path else key)
+                yield from _walk(child, (place, key))
     elif isinstance(value, list):
         for index, child in enumerate(value):
-            yield from walk(child, f"{path}[{index}]")
+            if isinstance(child, dict | list):
+                yield from _walk(child, (place, index))
+
+
+def _render(place: Any) -> str:
+    parts: list[str] = []
+    while not isinstance(place, str):
+        place, label = place
+        parts.append(f"[{label}]" if isinstance(label, int) else f".{label}")
+    return (place + "".join(reversed(parts))).removeprefix("." if not place else "")

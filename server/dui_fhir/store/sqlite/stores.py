@@ -134,6 +134,7 @@ class SqliteStores:
         driver.check_version()
         handles.ensure(settings.tenants_open_max)
         self._place = Place(Path(settings.data_dir))
+        self._stores: dict[str, SqliteStore] = {}
         self._client = WriterClient(self._place, settings.store_timeout_s)
         self._readers = Readers(
             open_max=settings.tenants_open_max,
@@ -166,9 +167,14 @@ class SqliteStores:
 
     def open(self, tenant: str) -> Store:
         """See :class:`dui_fhir.ports.Stores`."""
+        known = self._stores.get(tenant)
+        if known is not None:
+            return known
         if not tenants.is_name(tenant) or not self._place.file(tenant).exists():
             raise tenants.unknown(tenant)
-        return SqliteStore(tenant, self._place.file(tenant), self._readers, self._client)
+        # every request asks: the name and the file are looked at once
+        store = self._stores[tenant] = SqliteStore(tenant, self._place.file(tenant), self._readers, self._client)
+        return store
 
     def ready(self) -> tuple[Issue, ...]:
         """See :class:`dui_fhir.ports.Stores`."""
