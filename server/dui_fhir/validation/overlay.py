@@ -199,6 +199,8 @@ class Overlay:
         checks = [
             c for c in (self._types(spec), _values(spec), _limits(spec), _bound(spec), _rules(spec)) if c is not None
         ]
+        if spec.valued or spec.instead:
+            checks.append(_valued(spec.instead))
         if spec.languages:
             checks.append(_languages(spec.languages))
         inner = [self._child(child) for child in spec.children.values() if not child.says_nothing]
@@ -397,6 +399,20 @@ def _limits(spec: Spec) -> ItemCheck | None:
             report.bad_value(item.type, item.path, f"shorter than {shortest}")
         if item.value is not None and _outside(item.value, low, high):
             report.bad_value(item.type, item.path, "out of range")
+
+    return check
+
+
+def _valued(instead: tuple[str, ...]) -> ItemCheck:
+    """A primitive has a value, or one of the extensions that may stand for it."""
+
+    def check(item: Item, report: Report) -> None:
+        if item.value is not None:
+            return
+        extensions = item.companion.get("extension") if isinstance(item.companion, dict) else None
+        listed = extensions if isinstance(extensions, list) else []
+        if not any(isinstance(e, dict) and e.get("url") in instead for e in listed):
+            report.missing("value", item.path)
 
     return check
 

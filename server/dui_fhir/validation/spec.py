@@ -13,6 +13,7 @@ from dui_fhir.definitions.elements import Constraint, Element, element_table, ki
 
 BASE = "http://hl7.org/fhir/StructureDefinition/"
 _SEGMENT = re.compile(r"([^:]+)(?::(.+))?")
+_R5 = "http://hl7.org/fhir/5.0/StructureDefinition/extension-ElementDefinition."
 _SYSTEM = "http://hl7.org/fhirpath/System."
 
 
@@ -37,7 +38,10 @@ class Slicing:
 
 @dataclass(slots=True)
 class Spec:
-    """The constraints of one element. None: nothing said. ``max`` -1 stands for ``*``."""
+    """The constraints of one element. None: nothing said. ``max`` -1 stands for ``*``.
+
+    ``valued``: a primitive has its value; ``instead``: or one of these extensions.
+    """
 
     name: str
     slice: str | None = None
@@ -51,6 +55,8 @@ class Spec:
     max_length: int | None = None
     min_length: int | None = None
     languages: tuple[str, ...] = ()
+    valued: bool = False
+    instead: tuple[str, ...] = ()
     low: Any = None
     high: Any = None
     slicing: Slicing | None = None
@@ -61,7 +67,7 @@ class Spec:
     def says_nothing(self) -> bool:
         """Return whether no value can break this node."""
         facts = (self.min, self.max, self.fixed, self.pattern, self.binding, self.max_length, self.low, self.high)
-        if any(f is not None for f in facts) or self.min_length is not None:
+        if any(f is not None for f in facts) or self.min_length is not None or self.valued or self.instead:
             return False
         return not (self.types or self.constraints or self.slicing or self.languages or self.children or self.slices)
 
@@ -194,12 +200,16 @@ def _merge_binding(spec: Spec, element: Mapping[str, Any], base: Element | None)
 
 
 def _merge_extensions(spec: Spec, element: Mapping[str, Any]) -> None:
-    """Constraints that R4 has no element for: minLength and narrative-language-control."""
+    """Constraints that R4 has no element for: minLength, narrative-language-control, and two of R5."""
     for extension in element.get("extension", ()):
         if extension.get("url") == BASE + "minLength":
             spec.min_length = extension.get("valueInteger")
         if extension.get("url") == BASE + "narrative-language-control":
             spec.languages = (*spec.languages, str(extension.get("valueCode")))
+        if extension.get("url") == _R5 + "mustHaveValue":
+            spec.valued = bool(extension.get("valueBoolean"))
+        if extension.get("url") == _R5 + "valueAlternatives":
+            spec.instead = (*spec.instead, str(extension.get("valueCanonical")))
 
 
 def _types(element: Mapping[str, Any]) -> tuple[TypeRule, ...]:
