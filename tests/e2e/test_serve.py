@@ -62,6 +62,26 @@ def test_serve__second_on_the_same_data__is_refused_with_one_sentence(server: Se
     assert server.client.get("/health/ready").status_code == 200
 
 
+def test_serve__port_of_another_server__is_refused_and_nothing_is_shared(
+    server: Server, tmp_path: Path, cli: Cli
+) -> None:
+    second = cli("serve", "--port", str(server.port), "--data", str(tmp_path / "autre"))
+
+    assert second.returncode == 1
+    assert "core-address-unusable" in second.stderr
+    assert "déjà pris" in second.stderr
+    assert not (tmp_path / "autre").exists()
+
+
+@pytest.mark.parametrize("port", ["99999", "-3"])
+def test_serve__port_out_of_range__is_refused(port: str, tmp_path: Path, cli: Cli) -> None:
+    refused = cli("serve", "--port", port, "--data", str(tmp_path / "data"))
+
+    assert refused.returncode == 1
+    assert "core-address-unusable" in refused.stderr
+    assert not (tmp_path / "data").exists()
+
+
 @pytest.mark.parametrize("arguments", [("--host", "0.0.0.0"), ("--host", "192.168.1.2"), ("--auth", "oauth")])
 def test_serve__open_door__is_refused(arguments: tuple[str, ...], tmp_path: Path, cli: Cli) -> None:
     refused = cli("serve", "--data", str(tmp_path / "data"), *arguments)

@@ -1,8 +1,10 @@
 """``dui-fhir serve``: one parent that supervises the writer, the HTTP processes and the worker."""
 
 import contextlib
+import errno
 import ipaddress
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,7 +16,6 @@ import click
 from dui_fhir.cli import options
 from dui_fhir.domain.errors import ConfigurationError
 from dui_fhir.settings import Settings
-
 
 STOP_S = 5
 """Seconds that requests under way have to end when the server stops."""
@@ -43,6 +44,7 @@ def command(config: Path | None, **flags: Any) -> None:
 def serve(settings: Settings) -> None:
     """Check, announce, run until stopped. Raises: ConfigurationError before anything listens."""
     refuse_open_door(settings)
+    refuse_unusable_address(settings)
     from dui_fhir import administration
 
     administration.check(settings)
@@ -69,6 +71,34 @@ def refuse_open_door(settings: Settings) -> None:
         )
 
 
+def refuse_unusable_address(settings: Settings) -> None:
+    """Only an address that nobody listens on is taken. Raises: ConfigurationError.
+
+    granian shares its port (SO_REUSEPORT): without this, a second server would silently get part of the first one's requests.
+    """
+    if not 0 <= settings.port <= 65535:
+        raise _unusable(settings, "un port est un nombre de 0 à 65535", "port out of range")
+    try:
+        found = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)
+        family, kind, protocol, _, address = found[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections that end do not hold the port
+            probe.bind(address)
+            probe.listen(1)
+    except OSError as error:
+        reasons = {errno.EADDRINUSE: "ce port est déjà pris", errno.EACCES: "ce port est réservé à l'administrateur"}
+        reason = reasons.get(error.errno or 0, "cette adresse n'est pas une adresse de la machine")
+        raise _unusable(settings, reason, str(error)) from error
+
+
+def _unusable(settings: Settings, reason: str, diagnostics: str) -> ConfigurationError:
+    return ConfigurationError.of(
+        "core-address-unusable",
+        f"Le serveur ne peut pas écouter sur {settings.host}, port {settings.port} : {reason}.",
+        diagnostics,
+    )
+
+
 def _loopback(host: str) -> bool:
     if host == "localhost":
         return True
@@ -89,10 +119,12 @@ def child(settings: Settings, *arguments: str) -> Iterator[None]:
 
 
 def _announce(settings: Settings, created: str | None) -> None:
-    base = f"http://{settings.host}:{settings.port}"
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    base = f"http://{host}:{settings.port}"
     if created:
         click.echo(f"Organisme « {created} » créé (premier démarrage).")
     click.echo(f"dui-fhir écoute sur {base}/fhir (données : {Path(settings.data_dir).resolve()}).")
+    click.echo(f"{base}/fhir est l'organisme « {settings.default_tenant} » ; les autres : {base}/t/<organisme>/fhir.")
     click.echo(
         "Attention : aucune authentification (--auth none) ; accès limité à cette machine, données fictives seulement."
     )
