@@ -40,8 +40,9 @@ def test_address__outside_the_bases__is_an_outcome_too(fhir: Fhir) -> None:
     assert (answer.status_code, _codes(answer)) == (404, ["core-http"])
 
 
-def test_tenant__unknown__is_404(fhir: Fhir) -> None:
-    answer = fhir.client.get("/t/inconnu/fhir/Patient/1")
+@pytest.mark.parametrize("path", ["Patient/1", "Patient", "metadata"])
+def test_tenant__unknown__is_404(path: str, fhir: Fhir) -> None:
+    answer = fhir.client.get(f"/t/inconnu/fhir/{path}")
 
     assert (answer.status_code, _codes(answer)) == (404, ["tenant-unknown"])
 

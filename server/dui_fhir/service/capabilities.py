@@ -27,7 +27,8 @@ _UNSTORED = frozenset({"Parameters", "OperationOutcome"})
 
 
 def capabilities(call: Call) -> ServiceResponse:
-    """Return the CapabilityStatement of the tenant's endpoint."""
+    """Return the CapabilityStatement of the tenant's endpoint. Raises: NotFound (``tenant-unknown``)."""
+    _ = call.store  # a tenant that does not exist declares nothing
     return ServiceResponse(status=200, body=statement(call))
 
 
