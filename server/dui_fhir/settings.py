@@ -33,7 +33,7 @@ SETTINGS: tuple[Setting, ...] = (
     # who may enter
     Setting("auth", str, "none", "« none » (boucle locale seulement) ou « oauth » (à venir, ticket 5)."),
     Setting("default_tenant", str, "demo", "Organisme servi sous /fhir."),
-    Setting("page_key", str, "", "Secret des liens de page, commun aux serveurs d'une base ; vide = fichier du dossier des données."),
+    Setting("page_key", str, "", "Secret des liens de page, commun aux serveurs d'une base ; vide = fichier dans les données."),
     # plugins
     Setting("plugins", list, ["commun", "pa", "dom"], "Couloirs actifs, dans l'ordre ; le tronc commun l'est toujours."),
     Setting("plugin_folders", list, [], "Dossiers de couloirs chargés en plus, sans installation."),

@@ -201,7 +201,9 @@ def test_gzip__xml_both_ways__is_read_and_compressed(fhir: Fhir) -> None:
     body = f'<Basic xmlns="http://hl7.org/fhir"><code><text value="{text.strip()}"/></code></Basic>'.encode()
 
     answer = fhir.post(
-        "Basic", gzip.compress(body, mtime=0), headers={**SENT_XML, **XML, "Content-Encoding": "gzip", "Accept-Encoding": "gzip"}
+        "Basic",
+        gzip.compress(body, mtime=0),
+        headers={**SENT_XML, **XML, "Content-Encoding": "gzip", "Accept-Encoding": "gzip"},
     )
 
     assert answer.headers["Content-Encoding"] == "gzip"

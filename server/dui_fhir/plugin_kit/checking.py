@@ -91,7 +91,9 @@ def _clock_faults(loaded: Loaded, id: str) -> Iterator[Fault]:
     run = {clock_rule.id for plugin, clock_rule in loaded.clock_rules if plugin == id}
     for rule in loaded.contents[id].rules:
         if rule.kind == "P" and rule.id not in run:
-            yield Fault(file=rule.file, text=f"la règle {rule.id} est périodique, et declare_clock_rules ne l'exécute pas")
+            yield Fault(
+                file=rule.file, text=f"la règle {rule.id} est périodique, et declare_clock_rules ne l'exécute pas"
+            )
 
 
 def _source_faults(content: Content) -> Iterator[Fault]:

@@ -4,7 +4,6 @@ Without ``mode`` the content alone is judged. With ``create``, ``update`` or ``d
 rules of the corridors included, up to the store. The answer is 200 with all remarks, whatever they say.
 """
 
-
 from dui_fhir.definitions import operation_definitions
 from dui_fhir.domain.change import Resource
 from dui_fhir.domain.errors import BadRequest, DuiError
