@@ -245,6 +245,19 @@ def test_file_too_large__nothing_is_half_applied_and_service_recovers(tmp_path):
         stores.close()
 
 
+def test_committer__connection__waits_for_the_disk_at_each_commit(tmp_path):
+    from dui_fhir.domain.clock import SystemClock
+    from dui_fhir.store.sqlite.committer import Committer
+
+    path = tmp_path / "demo.sqlite"
+    schema.create(path)
+    committer = Committer(path, "demo", SystemClock())
+    # no killed process shows it: only a power cut loses what the system holds
+    assert committer._connection.execute("PRAGMA synchronous").fetchone()[0] == 2
+    assert committer._connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
+    committer.close()
+
+
 def test_max_page_count__reached__answers_disk_full(tmp_path):
     from dui_fhir.domain.clock import SystemClock
     from dui_fhir.store.sqlite.committer import Committer
