@@ -8,6 +8,7 @@ import hashlib
 from base64 import b64decode
 from binascii import Error as NotBase64
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID, uuid5
@@ -60,6 +61,18 @@ def dmp_job(document: Resource, *, replaces: Resource | None, actor: Actor, now:
         due_ms=to_ms(now),
     )
     return job, task
+
+
+def sent_again(job: Job, task: Resource, ended: Resource) -> tuple[Job, Resource]:
+    """Return the job and Task of a sending asked for again after it ended without delivery.
+
+    ``ended`` is the stored Task: the new one takes its place at its next version, so of two that ask at once one wins, and
+    its history keeps the failure. The content keeps its unique ids: a recipient that had it after all says so.
+    """
+    version = ended["meta"]["versionId"]
+    key = f"{job.key}|{version}"
+    again = replace(job, id=str(uuid5(_NAMESPACE, f"job|{key}")), key=key)
+    return again, {**task, "meta": {**task.get("meta", {}), "versionId": version}}
 
 
 def content_sha1(document: Resource) -> str:

@@ -16,6 +16,7 @@ from dui_fhir.domain.context import Context
 from dui_fhir.domain.issues import Issue
 from dui_fhir.domain.operation import Answer, OperationRequest
 from dui_fhir.domain.reference import walk
+from dui_fhir.domain.structure import Structure
 
 IDNAT = "urn:oid:1.2.250.1.71.4.2.1"
 CONTENT = b"%PDF-1.4 contenu"
@@ -84,6 +85,7 @@ class World:
     def __init__(self, *resources: Resource) -> None:
         self.stored = {f"{r['resourceType']}/{r['id']}": r for r in (*PEOPLE, *resources)}
         self.now = datetime(2026, 11, 24, 9, tzinfo=UTC)
+        self.structure: Structure | None = Structure(finess="750000001", category="500", name="EHPAD", address="Paris")
 
     def read(self, reference: str) -> Resource | None:
         return self.stored.get(reference)
@@ -99,7 +101,7 @@ class World:
 
     def request(self, id: str = "doc", professional: str | None = None, **parameters: Any) -> OperationRequest:
         actor = Actor(kind="professional", professional=professional)
-        context = Context(tenant="t", actor=actor, now=self.now, reader=self)
+        context = Context(tenant="t", actor=actor, now=self.now, reader=self, structure=self.structure)
         target = self.stored.get(f"DocumentReference/{id}")
         return OperationRequest(
             context=context, renderer=NoRenderer(), parameters=parameters, type="DocumentReference", target=target

@@ -54,6 +54,34 @@ def test_submit__again__answers_the_same_task_without_a_job(world: Any, host: An
     assert not again.jobs
 
 
+@pytest.mark.parametrize("status", ["failed", "rejected", "cancelled"])
+def test_submit__sending_that_ended_without_delivery__is_asked_anew_on_the_same_task(
+    world: Any, host: Any, status: str
+) -> None:
+    first = submit(world.request(), host)
+    world.store(first)
+    ended = world.stored[f"Task/{first.writes[0]['id']}"]
+    ended |= {"status": status, "meta": {**ended.get("meta", {}), "versionId": "4"}}
+
+    again = submit(world.request(), host)
+
+    (task,), (job,) = again.writes, again.jobs
+    assert (task["id"], task["status"], task["meta"]["versionId"]) == (ended["id"], "requested", "4")
+    assert job.task == f"Task/{ended['id']}"
+    assert {job.id, job.key}.isdisjoint({first.jobs[0].id, first.jobs[0].key})
+    assert job.payload == first.jobs[0].payload
+
+
+def test_submit__no_single_structure__is_told_with_the_rest(world: Any, host: Any) -> None:
+    world.structure = None
+    host.issues = (REFUSED,)
+
+    with pytest.raises(Unprocessable) as refusal:
+        submit(world.request(), host)
+
+    assert [i.id for i in refusal.value.issues] == ["dmp-structure", "COM-01"]
+
+
 def test_submit__replacing_a_sent_document__names_it(world: Any, host: Any, make_document: Make) -> None:
     world.store(submit(world.request(), host))
     world.stored["DocumentReference/new"] = make_document("new", b"neuf", **replacing("doc"))

@@ -1,7 +1,8 @@
 """``DocumentReference/[id]/$dmp-submit``: ask that a document goes to the DMP.
 
 What forbids it (rules of kind A, decision D14) is told at once and nothing is written; else the outbox gets one job, which
-the worker delivers. The same content of the same document never leaves twice.
+the worker delivers. The same content of the same document never leaves twice; a sending that ended without delivery may be
+asked for again, on the same Task and with the same identifiers.
 """
 
 from typing import Final, Protocol
@@ -11,7 +12,7 @@ from dui_fhir.domain.context import Context, Reader
 from dui_fhir.domain.errors import NotFound, Unprocessable
 from dui_fhir.domain.issues import Issue
 from dui_fhir.domain.operation import Answer, Operation, OperationRequest
-from dui_fhir.domain.outbox import dmp_job
+from dui_fhir.domain.outbox import dmp_job, sent_again
 from dui_fhir.service.operations.chain import ancestors
 
 CHANNEL: Final = "dmp"
@@ -63,15 +64,34 @@ def submit(request: OperationRequest, host: Gate) -> Answer:
     document, context = request.target, request.context
     if document is None:
         raise NotFound.of("dmp-no-document", "Le document n'existe pas.")
-    issues = host.check_sending(document, CHANNEL, context)
+    issues = (*_structure(context), *host.check_sending(document, CHANNEL, context))
     if any(issue.blocking for issue in issues):
         raise Unprocessable(issues)
     replaced = _sent_before(document, context)
     job, task = dmp_job(document, replaces=replaced, actor=context.actor, now=context.now)
     existing = context.reader.read(f"Task/{task['id']}")
-    if existing is not None:
+    if existing is not None and existing.get("status") not in _NOT_SENT:
         return Answer(result=existing, issues=issues)
+    if existing is not None:
+        job, task = sent_again(job, task, existing)
     return Answer(writes=[task], jobs=[job], issues=issues)
+
+
+def _structure(context: Context) -> tuple[Issue, ...]:
+    """The DMP wants to know which structure sends: none, or a doubt between two, is told before the rules guess."""
+    if context.structure is not None:
+        return ()
+    return (
+        Issue(
+            severity="error",
+            code="business-rule",
+            id="dmp-structure",
+            text="La structure qui envoie est inconnue ou douteuse : rattachez le document à un séjour, nommez la structure de"
+            " l'auteur, ou déclarez-la (dui-fhir tenant add … --structure).",
+            diagnostics="no single structure found by stay, actor or identifier",
+            expression=("DocumentReference",),
+        ),
+    )
 
 
 def _sent_before(document: Resource, context: Context) -> Resource | None:
