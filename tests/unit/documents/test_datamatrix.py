@@ -93,7 +93,9 @@ def test_svg__symbol__is_square_with_a_quiet_zone(ins_traits: Mapping[str, str])
 def scanned(drawn: str) -> bytes:
     """Rasterise the SVG as a printer would, and decode the picture."""
     source = f'#set page(width: auto, height: auto, margin: 4mm)\n#image(bytes({_quoted(drawn)}), format: "svg")'
-    png = typst.compile(source.encode(), format="png", ppi=150.0)
+    png = typst.compile(
+        source.encode(), format="png", ppi=300.0
+    )  # at 150 a module is not a whole number of dots: some symbols blur
     assert isinstance(png, bytes)
     found = zxingcpp.read_barcode(_pixels(png), zxingcpp.BarcodeFormat.DataMatrix)
     assert found is not None
