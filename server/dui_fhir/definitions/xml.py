@@ -8,7 +8,7 @@ from typing import Any
 
 from lxml import etree
 
-from dui_fhir.definitions.children import Child, children, is_primitive
+from dui_fhir.definitions.children import Child, children, is_primitive, keys
 from dui_fhir.definitions.elements import resource_types
 from dui_fhir.domain import json
 from dui_fhir.domain.change import Resource
@@ -73,7 +73,7 @@ class _Reader:
         if depth > self.depth_max:
             raise _invalid("too deeply nested", element.sourceline)
         built: dict[str, Any] = {}
-        allowed = {key: (child, t) for child in children(type).values() for key, t in child.keys.items()}
+        allowed = keys(type)
         self._refuse_text(element)
         for item in element:
             name = self._name(item)
