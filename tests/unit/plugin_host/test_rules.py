@@ -10,6 +10,7 @@ from dui_fhir.domain.actor import SYSTEM
 from dui_fhir.domain.change import Change
 from dui_fhir.domain.context import Context
 from dui_fhir.plugin_host.rules import RANK, compile_check, declared, located
+from dui_fhir.validation.fhirpath import BudgetSpent
 
 WORDS = {"title": "Une phrase.", "resource": "CarePlan", "severity": "error", "source": "J"}
 FINAL = {"resourceType": "CarePlan", "status": "active"}
@@ -124,6 +125,35 @@ def test_fhirpath__parameter_and_today__are_known() -> None:
 @pytest.mark.parametrize("expression", ["period.start", "{}", "false", "period.start <= %today"])
 def test_fhirpath__anything_but_true__is_a_fault(expression) -> None:
     assert _issue({"id": "XY-01", **WORDS, "expression": expression}, FINAL, "fhirpath") is not None
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("period.start <=", "ligne 1, colonne 16"),
+        ("period.exists()\n  and )", "ligne 2, colonne 7"),
+        ("period.start # 1", "ligne 1, colonne 14"),
+        ("period.missing().nope()", "fonction inconnue : missing"),
+        ("period is Nothing", "type inconnu : Nothing"),
+        ("period.exists(1, 2)", "nombre d'arguments incorrect : exists"),
+    ],
+)
+def test_fhirpath__expression_at_fault__is_told_with_its_place(expression, expected) -> None:
+    with pytest.raises(ValueError, match="expression FHIRPath incorrecte") as error:
+        _issue({"id": "XY-01", **WORDS, "expression": expression}, FINAL, "fhirpath")
+    assert expected in str(error.value)
+
+
+def test_fhirpath__a_decimal_parameter__compares_as_written() -> None:
+    rule = {"id": "XY-01", **WORDS, "expression": "0.3 = %seuil"}
+    assert _issue(rule, FINAL, "fhirpath", parameters={"xy.seuil": 0.3}) is None
+
+
+def test_fhirpath__budget_spent__raises_and_never_passes() -> None:
+    endless = "note.select($this | %resource.note).select($this | %resource.note).count() >= 0"
+    resource = FINAL | {"note": [{"text": str(n)} for n in range(1500)]}
+    with pytest.raises(BudgetSpent):
+        _issue({"id": "XY-01", **WORDS, "expression": endless}, resource, "fhirpath")
 
 
 def test_issue__what_a_client_reads__title_severity_and_id() -> None:

@@ -115,6 +115,10 @@ def test_fhirpath_patch__deleted_primitive_of_a_list__keeps_the_companions_paral
         [*_type("replace", "Patient.identifier.value"), {"name": "value", "valueString": "x"}],
         [*_type("replace", "Patient.identifier.where(((.value"), {"name": "value", "valueString": "x"}],
         [*_type("replace", "Patient.identifier.where(nonsense().x!).value"), {"name": "value", "valueString": "x"}],
+        [
+            *_type("replace", "Patient.identifier.where(value.matches('a+')).value"),
+            {"name": "value", "valueString": "x"},
+        ],
         [*_type("add", "Patient"), {"name": "name", "valueString": "colour"}, {"name": "value", "valueString": "x"}],
         [
             *_type("add", "Patient"),

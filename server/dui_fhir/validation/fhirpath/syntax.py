@@ -4,7 +4,7 @@ import re
 from decimal import Decimal
 from typing import Any, TypeAlias
 
-from dui_fhir.validation.fhirpath.errors import FhirPathError
+from dui_fhir.validation.fhirpath.errors import FhirPathError, FhirPathSyntaxError
 from dui_fhir.validation.fhirpath.moments import Moment
 from dui_fhir.validation.fhirpath.values import Quantity
 
@@ -33,24 +33,30 @@ _DEPTH_MAX = 120
 
 
 def parse(text: str) -> Tree:
-    """Return the tree of an expression. Raises: FhirPathError (``syntax: …``)."""
-    parser = _Parser(_tokens(text))
-    tree = parser.expression(0)
-    if parser.peek() is not None:
-        raise FhirPathError(f"syntax: unexpected {parser.peek()[1]!r}")  # type: ignore[index]
+    """Return the tree of an expression. Raises: FhirPathSyntaxError (``syntax: …``)."""
+    tokens, offsets = _tokens(text)
+    parser = _Parser(tokens)
+    try:
+        tree = parser.expression(0)
+        if (token := parser.peek()) is not None:
+            raise FhirPathError(f"syntax: unexpected {token[1]!r}")
+    except FhirPathError as error:
+        raise FhirPathSyntaxError(str(error), offsets[min(parser.at, len(tokens))]) from error
     return tree
 
 
-def _tokens(text: str) -> list[tuple[str, str]]:
-    found, position = [], 0
+def _tokens(text: str) -> tuple[list[tuple[str, str]], list[int]]:
+    """Return the tokens, and where each starts; the last offset is the end of the text."""
+    found, offsets, position = [], [], 0
     while position < len(text):
         match = _TOKENS.match(text, position)
         if match is None:
-            raise FhirPathError(f"syntax: unexpected character at {position}")
-        position = match.end()
+            raise FhirPathSyntaxError("syntax: unexpected character", position)
         if match.lastgroup != "space":
             found.append((str(match.lastgroup), match.group()))
-    return found
+            offsets.append(position)
+        position = match.end()
+    return found, [*offsets, len(text)]
 
 
 def unescape(text: str) -> str:
@@ -65,16 +71,16 @@ def unescape(text: str) -> str:
 class _Parser:
     def __init__(self, tokens: list[tuple[str, str]]) -> None:
         self._tokens = tokens
-        self._at = 0
+        self.at = 0
         self._depth = 0
 
     def peek(self) -> tuple[str, str] | None:
-        return self._tokens[self._at] if self._at < len(self._tokens) else None
+        return self._tokens[self.at] if self.at < len(self._tokens) else None
 
     def _sign(self, *signs: str) -> bool:
         token = self.peek()
         if token is not None and token[0] in ("sign", "word") and token[1] in signs:
-            self._at += 1
+            self.at += 1
             return True
         return False
 
@@ -88,7 +94,7 @@ class _Parser:
             raise FhirPathError("syntax: too deeply nested")
         left = self._unary()
         while (token := self.peek()) is not None and _LEVELS.get(token[1], 0) > level and token[0] in ("sign", "word"):
-            self._at += 1
+            self.at += 1
             if token[1] in ("is", "as"):
                 left = ("type", token[1], left, self._type_name())
             else:
@@ -117,12 +123,12 @@ class _Parser:
         token = self.peek()
         if token is None:
             raise FhirPathError("syntax: unexpected end")
-        self._at += 1
         kind, text = token
+        if kind not in ("word", "quoted", "special"):
+            raise FhirPathError(f"syntax: unexpected {text!r}")
+        self.at += 1
         if kind == "special":
             return ("special", text)
-        if kind not in ("word", "quoted"):
-            raise FhirPathError(f"syntax: unexpected {text!r}")
         name = text if kind == "word" else unescape(text[1:-1])
         if self._sign("("):
             return ("call", left, name, self._arguments())
@@ -135,7 +141,7 @@ class _Parser:
         while True:
             found.append(self.expression(0))
             if self._sign("asc", "desc"):
-                found[-1] = ("order", self._tokens[self._at - 1][1], found[-1])
+                found[-1] = ("order", self._tokens[self.at - 1][1], found[-1])
             if self._sign(")"):
                 return tuple(found)
             self._expect(",")
@@ -146,11 +152,11 @@ class _Parser:
             raise FhirPathError("syntax: unexpected end")
         kind, text = token
         if kind == "word" and text in ("true", "false"):
-            self._at += 1
+            self.at += 1
             return ("literal", text == "true")
         if kind in ("word", "quoted", "special"):
             return self._invocation(None)
-        self._at += 1
+        self.at += 1
         return self._literal(kind, text)
 
     def _literal(self, kind: str, text: str) -> Tree:
@@ -169,15 +175,16 @@ class _Parser:
         if text == "{":
             self._expect("}")
             return ("empty",)
+        self.at -= 1  # the fault is the token itself, not what follows
         raise FhirPathError(f"syntax: unexpected {text!r}")
 
     def _number(self, text: str) -> Tree:
         token = self.peek()
         if token is not None and token[0] == "text":
-            self._at += 1
+            self.at += 1
             return ("literal", Quantity(Decimal(text), unescape(token[1][1:-1])))
         if token is not None and token[0] == "word" and _UNITS.fullmatch(token[1]):
-            self._at += 1
+            self.at += 1
             return ("literal", Quantity(Decimal(text), token[1].removesuffix("s"), calendar=True))
         return ("literal", Decimal(text) if "." in text else int(text))
 
@@ -187,9 +194,9 @@ class _Parser:
             token = self.peek()
             if token is None or token[0] not in ("word", "quoted"):
                 raise FhirPathError("syntax: a type is expected")
-            self._at += 1
+            self.at += 1
             parts.append(token[1].strip("`"))
-            following = self._tokens[self._at : self._at + 2]
+            following = self._tokens[self.at : self.at + 2]
             if (
                 len(parts) == 2
                 or len(following) < 2
@@ -197,6 +204,6 @@ class _Parser:
                 or following[1][0] not in ("word", "quoted")
             ):
                 return ".".join(parts)
-            if len(self._tokens) > self._at + 2 and self._tokens[self._at + 2][1] == "(":
+            if len(self._tokens) > self.at + 2 and self._tokens[self.at + 2][1] == "(":
                 return ".".join(parts)  # a function of the result: (x as Quantity).value()
-            self._at += 1
+            self.at += 1
