@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from dui_fhir.terminology import Terminology
 from dui_fhir.validation.overlay import Item
 from dui_fhir.validation.shipped import library, structures
 from dui_fhir.validation.validator import Validator
@@ -14,6 +15,8 @@ SD = TDDUI + "StructureDefinition/"
 CS = TDDUI + "CodeSystem/"
 DERIVED = {s["url"].rsplit("/", 1)[-1]: s for s in structures("tddui-2.4.0-derived.json")}
 VALIDATOR = Validator(library())
+WITH_TERMINOLOGY = Validator(library(), Terminology())
+PUBLISHED = {s["url"].rsplit("/", 1)[-1] for s in structures("tddui-2.4.0-ballot.json")}
 NONE = object()
 
 
@@ -58,6 +61,28 @@ def _task(kind: str, mark: str, *inputs: dict[str, Any], **more: Any) -> dict[st
     return {**base, **({"input": list(inputs)} if inputs else {}), **more}
 
 
+def _transport(kind: str, mark: str, *inputs: dict[str, Any], **more: Any) -> dict[str, Any]:
+    identifier = {
+        "system": f"https://identifiant-medicosocial-{kind}.esante.gouv.fr",
+        "value": f"3480787529/1-{mark}-1",
+    }
+    return {**_TRANSPORT, "identifier": [identifier], **({"input": list(inputs)} if inputs else {}), **more}
+
+
+def _component(code: str, display: str, **value: Any) -> dict[str, Any]:
+    concept = _concept("tddui-observation-periode-scolaire", code)
+    concept["coding"][0]["display"] = display  # part of the published pattern
+    return {"code": concept, **value}
+
+
+def _observation(system: str, code: str, display: str, **more: Any) -> dict[str, Any]:
+    kind = _concept(system, code)
+    kind["coding"][0]["display"] = display
+    return {"resourceType": "Observation", "status": "final", "code": kind, "subject": PATIENT, **more}
+
+
+_LOINC = "http://loinc.org"
+_CAUSE = {"coding": [{"system": _LOINC, "code": "79378-6", "display": "Cause of death"}]}
 _TRANSPORT = {
     "resourceType": "Task",
     "identifier": [{"system": "https://example.org/trajets", "value": "1"}],
@@ -237,8 +262,78 @@ SOUND: dict[str, dict[str, Any]] = {
         executionPeriod={"start": "2026-01-01"},
     ),
     "tddui-task-transport": _TRANSPORT,
-    "tddui-task-transport-professionnel": _TRANSPORT,
-    "tddui-task-transport-usager": _TRANSPORT,
+    "tddui-task-transport-professionnel": _transport(
+        "transportprofessionnel", "TPPro", **{"for": {"reference": "Practitioner/1"}}
+    ),
+    "tddui-task-transport-usager": _transport(
+        "transportusager",
+        "TPPat",
+        _input("tddui-task-input-transport", "accompagnement", valueBoolean=True),
+        _input("tddui-task-input-transport", "asepsie", valueBoolean=False),
+        _input(
+            "tddui-task-input-transport",
+            "natureTransport",
+            valueCodeableConcept=_concept("https://smt.esante.gouv.fr/terminologie-SERAFINPH", "3.2.4"),
+        ),
+    ),
+    "tddui-observation-cause-mortalite": _observation(
+        _LOINC,
+        "79378-6",
+        "Cause of death",
+        component=[
+            {
+                "code": _CAUSE,
+                "valueCodeableConcept": _concept("https://smt.esante.gouv.fr/terminologie-cim-10", "I50.9"),
+            }
+        ],
+    ),
+    "tddui-observation-mobilite-usager": _observation(
+        _LOINC,
+        "LP73551-1",
+        "Transport mode",
+        valueCodeableConcept=_concept("https://smt.esante.gouv.fr/fhir/CodeSystem/terminologie-cisis", "ORG-156"),
+        component=[
+            {
+                "code": {
+                    "coding": [
+                        {
+                            "system": CS + "tddui-observation-type",
+                            "code": "OBSAMENAGEMENT",
+                            "display": "Observation sur l’aménagement du moyen de transport",
+                        }
+                    ]
+                },
+                "valueString": "Rampe latérale",
+            }
+        ],
+    ),
+    "tddui-observation-periode-scolaire": _observation(
+        "tddui-observation-type",
+        "PERIODESCOL",
+        "Période scolaire",
+        identifier=[_id("periodescolaire", "PSCO")],
+        effectivePeriod=PERIOD,
+        performer=[{"reference": "RelatedPerson/1"}, {"reference": "Organization/1"}],
+        component=[
+            _component(
+                "typeEnseignementSpecialise",
+                "Type enseignement spécialisé",
+                valueCodeableConcept=_concept(
+                    "https://smt.esante.gouv.fr/fhir/CodeSystem/tre-r408-type-enseignement-specialise", "3"
+                ),
+            ),
+            _component("volumeScolarisation", "Volume de scolarisation", valueQuantity={"value": 12, "unit": "h"}),
+        ],
+    ),
+    "tddui-observation-repas": _observation(
+        "tddui-observation-type",
+        "REPAS",
+        "Repas",
+        extension=[_ext("tddui-participant-present", valueBoolean=True)],
+        identifier=[_id("repas", "REPAS", "REP", "tddui-observation-identifier")],
+        category=[_concept("https://smt.esante.gouv.fr/fhir/CodeSystem/tre-r425-type-repas", "1")],
+        effectiveDateTime="2026-04-17T12:00:00+02:00",
+    ),
     "tddui-slot-presence-absence": {
         "resourceType": "Slot",
         "extension": [_ext("tddui-planned-absence", valueBoolean=True)],
@@ -315,7 +410,7 @@ SOUND: dict[str, dict[str, Any]] = {
     },
 }
 MUTATIONS: dict[str, list[tuple[str, Any]]] = {
-    "tddui-patient-ins": [("name", NONE), ("birthDate", NONE), ("identifier.1.system", "urn:x"), ("name.0.prefix", ["Mlle"])],
+    "tddui-patient-ins": [("name", NONE), ("birthDate", NONE), ("identifier.1.system", "urn:x")],
     "tddui-encounter-evenement": [
         ("identifier", NONE), ("identifier.0.type", NONE), ("identifier.0.system", "urn:x"), ("class.system", NONE),
         ("subject", NONE), ("subject", {"reference": "Location/1"}), ("period", NONE), ("period.end", NONE),
@@ -351,8 +446,39 @@ MUTATIONS: dict[str, list[tuple[str, Any]]] = {
         ("input.0.valueAnnotation.authorReference", NONE),
     ],
     "tddui-task-transport": [("identifier", NONE), ("encounter", NONE), ("executionPeriod.end", NONE)],
-    "tddui-task-transport-professionnel": [("encounter", NONE), ("executionPeriod.start", NONE)],
-    "tddui-task-transport-usager": [("encounter", NONE), ("owner", PATIENT)],
+    "tddui-task-transport-professionnel": [
+        ("encounter", NONE), ("executionPeriod.start", NONE), ("for", NONE), ("for", PATIENT),
+        ("identifier.0.system", "https://identifiant-medicosocial-transportusager.esante.gouv.fr"), ("identifier.0.value", NONE),
+    ],
+    "tddui-task-transport-usager": [
+        ("encounter", NONE), ("owner", PATIENT), ("identifier.0.system", NONE), ("identifier.0.system", "urn:x"),
+        ("input.0.valueBoolean", NONE), ("input.3", _input("tddui-task-input-transport", "asepsie", valueBoolean=True)),
+        ("input.2", _input("tddui-task-input-transport", "natureTransport", valueString="VSL")),
+        ("input.0", _input("tddui-task-input-transport", "accompagnement", valueString="oui")),
+    ],
+    "tddui-observation-cause-mortalite": [
+        ("code.coding.0.code", "79378-5"), ("subject", NONE), ("subject", {"reference": "Group/1"}), ("component", NONE),
+        ("component.0.code.coding.0.code", "1"), ("component.0.valueCodeableConcept", NONE),
+        ("component.0.code.coding.1", {"system": _LOINC, "code": "79378-6"}),
+        ("component.0", {"code": _CAUSE, "valueString": "I50.9"}),
+    ],
+    "tddui-observation-mobilite-usager": [
+        ("code.coding.0.code", "1"), ("subject", NONE), ("component.0.valueString", NONE), ("component.0.code", {"text": "x"}),
+        ("component.0.code.coding.1", {"system": CS + "tddui-observation-type", "code": "REPAS"}),
+    ],
+    "tddui-observation-periode-scolaire": [
+        ("identifier", NONE), ("identifier.0.system", "urn:x"), ("identifier.0.value", NONE), ("identifier.1", {"value": "2"}),
+        ("code.coding.0.code", "REPAS"), ("subject", NONE), ("performer", NONE), ("performer.0", {"reference": "Organization/2"}),
+        ("performer.2", {"reference": "RelatedPerson/2"}), ("component.0.valueCodeableConcept", NONE),
+        ("component.0.code", {"text": "x"}),
+        ("component.2", _component("volumeScolarisation", "Volume de scolarisation", valueQuantity={"value": 1})),
+        ("component.1", _component("volumeScolarisation", "Volume de scolarisation", valueString="12 h")),
+    ],
+    "tddui-observation-repas": [
+        ("extension", NONE), ("identifier", NONE), ("identifier.0.type", NONE), ("identifier.0.system", "urn:x"),
+        ("identifier.0.value", "REPAS-1"), ("category", NONE), ("category.1", {"text": "x"}), ("code.coding.0.code", "PERIODESCOL"),
+        ("subject", NONE), ("effectiveDateTime", NONE),
+    ],
     "tddui-slot-presence-absence": [
         ("identifier", NONE), ("identifier.0.value", "PA"), ("serviceType", NONE), ("appointmentType", NONE), ("extension", NONE),
     ],
@@ -363,7 +489,9 @@ MUTATIONS: dict[str, list[tuple[str, Any]]] = {
         ("extension.0.extension.1.extension.0.url", "nature"),
     ],
     "tddui-organization": [("identifier", NONE), ("identifier.0.type", NONE), ("identifier.0.system", "urn:x")],
-    "tddui-practitioner": [("identifier.0.system", NONE), ("identifier.0.value", NONE)],
+    "tddui-practitioner": [
+        ("identifier", NONE), ("identifier.0.system", NONE), ("identifier.0.value", NONE), ("name.1", {"family": "B"}),
+    ],
     "tddui-practitioner-role": [
         ("practitioner", PATIENT), ("organization", PATIENT), ("code", [{"text": "a"}, {"text": "b"}]),
     ],
@@ -411,6 +539,29 @@ def test_derived_profile__mutation__is_found(name: str, path: str, value: Any) -
     assert _blocking(_mutated(SOUND[name], path, value), name) != []
 
 
+def test_bundle__each_kind_of_entry__is_held_to_its_profile() -> None:
+    spec = VALIDATOR.library.spec(SD + "tddui-bundle")
+    assert spec is not None
+
+    profiles = {s.children["resource"].types[0].profiles[0] for s in spec.children["entry"].slices.values()}
+
+    assert {p.rsplit("/", 1)[-1].partition("|")[0] for p in profiles} == {
+        n for n in (*SOUND, *PUBLISHED) if n not in ("tddui-bundle", "tddui-task-transport")
+    }
+
+
+def test_bundle__entry_of_the_second_half__must_be_posted() -> None:
+    entry = {
+        "fullUrl": "urn:uuid:00000000-0000-4000-8000-000000000002",
+        "resource": {**SOUND["tddui-observation-repas"], "meta": {"profile": [SD + "tddui-observation-repas"]}},
+        "request": {"method": "PUT", "url": "Observation/1"},
+    }
+
+    bundle = _mutated(SOUND["tddui-bundle"], "entry.1", entry)
+
+    assert [line for line in _blocking(bundle, "tddui-bundle") if "entry[1].request.method" in line]
+
+
 def test_derived_profiles__of_resources__all_have_an_instance_and_mutations() -> None:
     resources = {n for n, s in DERIVED.items() if s["type"] not in ("Extension", "HumanName")}
 
@@ -434,5 +585,10 @@ def test_derived_extension__empty_or_of_another_kind__is_found(name: str) -> Non
     assert [i for i in report.issues if i.blocking]
 
 
-def test_human_name__other_title_than_monsieur_or_madame__is_found() -> None:
-    assert _blocking(_mutated(SOUND["tddui-patient-ins"], "name.0.prefix", ["Madame"]), "tddui-patient-ins") == []
+@pytest.mark.parametrize(("prefix", "accepted"), [("MME", True), ("M", True), ("Mlle", False)])
+def test_human_name__title__is_one_of_the_list(prefix: str, accepted: bool) -> None:
+    resource = _mutated(SOUND["tddui-practitioner"], "name.0.prefix", [prefix])
+
+    issues = WITH_TERMINOLOGY.profile(resource, SD + "tddui-practitioner")
+
+    assert [i.id for i in issues if i.blocking] == ([] if accepted else ["validation-code"])

@@ -106,9 +106,26 @@ _TDDUI_CODES = {
     "tddui-task-input-bilan": "perimetre problematique invite pieceJointe dateProchainBilan synthesePreparationBilan",
     "tddui-task-output-bilan": "syntheseBilan",
     "tddui-task-input-transport": "typeMotorisation adresseDepart adresseDestination budgetPrevisionnel budgetReel distance "
-    "dureeTheorique",
+    "dureeTheorique accompagnement asepsie natureTransport",
+    "tddui-observation-identifier": "REP",
+    "tddui-observation-type": "PERIODESCOL OBSAMENAGEMENT REPAS",
+    "tddui-observation-periode-scolaire": "typeEnseignementSpecialise diplome volumeScolarisation",
 }
 """Codes that the profiles of TDDUI 2.4 use; its package, once added, says all of them."""
+_TDDUI_COMPLETE = frozenset(
+    {
+        "tddui-task-input-transport", "tddui-observation-identifier", "tddui-observation-type",
+        "tddui-observation-periode-scolaire",
+    }
+)  # fmt: skip
+"""Those whose published page was read: all their codes are above."""
+_TDDUI_SETS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "tddui-task-input-transport": ("tddui-task-input-transport", ()),
+    "tddui-observation-identifier-repas": ("tddui-observation-identifier", ()),
+    "tddui-observation-type": ("tddui-observation-type", ("79378-6", "LP73551-1")),
+    "tddui-observation-periode-scolaire": ("tddui-observation-periode-scolaire", ()),
+}
+"""Value set → the code system that it holds whole, and codes of LOINC."""
 
 
 def tddui(known: frozenset[str]) -> Iterator[dict[str, Any]]:
@@ -117,7 +134,15 @@ def tddui(known: frozenset[str]) -> Iterator[dict[str, Any]]:
         if _TDDUI + id not in known:
             rows = [{"code": code} for code in codes.split()]
             header = {"resourceType": "CodeSystem", "url": _TDDUI + id, "version": "2.4.0-ballot", "status": "draft"}
-            yield {**header, "content": "fragment", "caseSensitive": True, "concept": rows}
+            content = "complete" if id in _TDDUI_COMPLETE else "fragment"
+            yield {**header, "content": content, "caseSensitive": True, "concept": rows}
+    for id, (system, loinc) in _TDDUI_SETS.items():
+        include: list[dict[str, Any]] = [{"system": _TDDUI + system}]
+        if loinc:
+            include.append({"system": "http://loinc.org", "concept": [{"code": code} for code in loinc]})
+        url = _TDDUI.replace("CodeSystem", "ValueSet") + id
+        header = {"resourceType": "ValueSet", "url": url, "version": "2.4.0-ballot", "status": "draft"}
+        yield {**header, "compose": {"include": include}}
 
 
 def french(folder: Path) -> Iterator[dict[str, Any]]:
