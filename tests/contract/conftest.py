@@ -104,6 +104,7 @@ CAPABILITIES = {
 MONGO_NEEDS = {
     "test_number__without_bound__is_infinite": {"infinite numbers"},
     "test_same_group__components__share_a_number": {"arrays in arrays"},
+    "test_reindex__composite__its_components_are_replaced_together": {"arrays in arrays"},
     "test_any_of__a_composite_among_others__keeps_its_meaning": {"arrays in arrays"},
     "test_submit__several_plans__instants_and_sequences_never_go_back": {"order of integer ids"},
     "test_plans_and_queries__random__have_the_same_answers": {"arrays in arrays", "order of integer ids"},

@@ -12,8 +12,9 @@ Derived parameters, written by the extractor beside the official ones:
 - ``_dui_patient``, ``_dui_structure`` (references): owner computed at write (decisions D1, D2).
 """
 
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 
 class TokenValue(NamedTuple):
@@ -102,6 +103,28 @@ class IndexValues:
     """Folded narrative text for ``_text``."""
     content: str = ""
     """Folded text of the whole resource for ``_content``."""
+
+    def of(self, params: Collection[str]) -> "IndexValues":
+        """Return the values of these parameters only, derived ones included, without full text."""
+        return self._where(lambda param: stem(param) in params, text="", content="")
+
+    def replaced(self, params: Collection[str], other: "IndexValues") -> "IndexValues":
+        """Return these values with those of some parameters taken from ``other``; the full text stays."""
+        kept = self._where(lambda param: stem(param) not in params)
+        added = other.of(params)
+        return replace(kept, **{name: (*getattr(kept, name), *getattr(added, name)) for name in _ARRAYS})
+
+    def _where(self, wanted: Callable[[str], bool], **others: Any) -> "IndexValues":
+        kept: dict[str, Any] = {name: tuple(v for v in getattr(self, name) if wanted(v[0])) for name in _ARRAYS}
+        return replace(self, **kept, **others)
+
+
+_ARRAYS = ("tokens", "strings", "dates", "numbers", "quantities", "references", "uris")
+
+
+def stem(param: str) -> str:
+    """Return the parameter's code from which an indexed name derives: ``code:text`` and ``code$0`` are of ``code``."""
+    return param.partition(":")[0].partition("$")[0]
 
 
 NOTHING = IndexValues()

@@ -64,7 +64,22 @@ class Erase:
     expect: int = ANY
 
 
-Operation: TypeAlias = Put | Delete | Erase
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reindex:
+    """Replace the index values of ``params`` (codes of search parameters) by those of ``index``; no version is made.
+
+    Other index values stay, full text included (``index.text`` and ``index.content`` are not looked at). Nothing happens where
+    the current version is not ``expect``: whoever wrote the other one indexed it.
+    """
+
+    type: str
+    id: str
+    expect: int
+    params: tuple[str, ...]
+    index: IndexValues
+
+
+Operation: TypeAlias = Put | Delete | Erase | Reindex
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -22,6 +22,7 @@ from dui_fhir.domain.plan import (
     Precondition,
     Put,
     Refused,
+    Reindex,
     VersionIs,
     Written,
 )
@@ -76,11 +77,15 @@ class Write:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Decision:
-    """The plan is accepted: ``writes`` to make, in order, at ``instant_ms``; ``committed`` to answer."""
+    """The plan is accepted: ``writes`` to make, in order, at ``instant_ms``; ``committed`` to answer.
+
+    ``reindexes``: those of the plan that concern the version still current.
+    """
 
     instant_ms: int
     writes: tuple[Write, ...]
     committed: Committed
+    reindexes: tuple[Reindex, ...] = ()
 
 
 def check(plan: Plan) -> None:
@@ -162,7 +167,7 @@ def _failed_settlement(plan: Plan, state: State) -> Refused | None:
 def _failed_version(plan: Plan, currents: Mapping[Key, Current]) -> Refused | None:
     for position, operation in enumerate(plan.operations):
         found = currents.get((operation.type, operation.id))
-        if not expected(found, operation.expect):
+        if not isinstance(operation, Reindex) and not expected(found, operation.expect):
             return replace(_stale(operation.type, operation.id, found), operation=position)
     return None
 
@@ -184,10 +189,17 @@ def _decided(plan: Plan, state: State, currents: Mapping[Key, Current], instant_
     if refused is not None:
         return refused
     committed = Committed(instant_ms=instant_ms, written=tuple(written))
-    return Decision(instant_ms=instant_ms, writes=tuple(writes), committed=committed)
+    reindexes = tuple(o for o in plan.operations if isinstance(o, Reindex) and _still(o, currents.get((o.type, o.id))))
+    return Decision(instant_ms=instant_ms, writes=tuple(writes), committed=committed, reindexes=reindexes)
+
+
+def _still(operation: Reindex, found: Current | None) -> bool:
+    return found is not None and not found.deleted and found.version == operation.expect
 
 
 def _write(operation: Operation, found: Current | None) -> Write | None:
+    if isinstance(operation, Reindex):
+        return None
     there = found is not None and not found.deleted
     version = 1 if found is None else found.version + 1
     if isinstance(operation, Erase):

@@ -74,6 +74,9 @@ class MemoryStore:
             self._release(self._held.get((write.operation.type, write.operation.id)))
         for write in decision.writes:
             self._add(write, decision.instant_ms)
+        for operation in decision.reindexes:
+            held = self._held[operation.type, operation.id]
+            held.index = held.index.replaced(operation.params, operation.index)
         for settlement in plan.settlements:
             self._settle(settlement)
         for job in plan.jobs:

@@ -7,11 +7,11 @@ sort by. ``history`` (``_id`` = sequence): every version; ``e`` is the instant a
 Bodies (``b``) are JSON text; those over :data:`PART_BYTES` bytes are cut into ``parts``, because a document holds 16 MiB at most.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, TypeAlias
 
 from dui_fhir.domain import json
-from dui_fhir.domain.index import IndexValues
+from dui_fhir.domain.index import IndexValues, stem
 from dui_fhir.domain.job import Job
 from dui_fhir.domain.query import Kind
 from dui_fhir.domain.version import Version
@@ -37,6 +37,30 @@ def index_document(index: IndexValues) -> Document:
     found: Document = {name: [e for _, e in elements] for name, elements in plain.items() if elements}
     found |= {"cp": _components(index), "w": index.text.split(), "cw": index.content.split(), "o": _order(index)}
     return {name: value for name, value in found.items() if value}
+
+
+INDEX_FIELDS = (*ARRAYS.values(), "cp", "o")
+"""The fields that depend on search parameters: all but the words."""
+
+
+def reindexed(held: Document, params: Collection[str], index: IndexValues) -> Document:
+    """Return the fields :data:`INDEX_FIELDS` of a document once the values of some parameters are replaced."""
+    kept = {name: [e for e in held.get(name, ()) if stem(e["p"]) not in params] for name in ARRAYS.values()}
+    kept["cp"] = [group for group in held.get("cp", ()) if not _stems(group) & set(params)]
+    order = {
+        kind: {field: bounds for field, bounds in fields.items() if stem(_param_of(field)) not in params}
+        for kind, fields in held.get("o", {}).items()
+    }
+    new = index_document(index.of(params))
+    for kind, fields in new.pop("o", {}).items():
+        order[kind] = order.get(kind, {}) | fields
+    merged: Document = {name: [*values, *new.get(name, ())] for name, values in kept.items()}
+    merged["o"] = {kind: fields for kind, fields in order.items() if fields}
+    return {name: value for name, value in merged.items() if value}
+
+
+def _stems(group: Document) -> set[str]:
+    return {stem(element["p"]) for elements in group.values() for element in elements}
 
 
 def _arrays(index: IndexValues, *, grouped: bool) -> dict[str, list[tuple[int, Document]]]:
@@ -102,6 +126,10 @@ def _sortable(index: IndexValues) -> Iterable[tuple[Kind, str, Any, Any]]:
 def field_name(param: str) -> str:
     """Return a parameter's code as the name of a field, where ``.`` and ``$`` mean something else."""
     return param.replace("%", "%25").replace(".", "%2e").replace("$", "%24")
+
+
+def _param_of(field: str) -> str:
+    return field.replace("%24", "$").replace("%2e", ".").replace("%25", "%")
 
 
 def version_of(document: Document, body: bytes | None) -> Version:

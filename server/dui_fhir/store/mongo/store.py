@@ -17,18 +17,20 @@ from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 from dui_fhir.domain.job import Job, JobSettlement
-from dui_fhir.domain.plan import Committed, Erase, Plan, Put, Refused, Result, Written
+from dui_fhir.domain.plan import Committed, Erase, Plan, Put, Refused, Reindex, Result, Written
 from dui_fhir.domain.query import Query
 from dui_fhir.domain.version import Version
 from dui_fhir.ports import Clock, HistoryPage, SearchPage
 from dui_fhir.store.decision import Current, Decision, Key, Lease, Write, check, decide
 from dui_fhir.store.mongo.compile import Compiler, after, order, position
 from dui_fhir.store.mongo.documents import (
+    INDEX_FIELDS,
     PART_BYTES,
     Document,
     index_document,
     job_document,
     job_of,
+    reindexed,
     version_of,
 )
 from dui_fhir.store.mongo.faults import translated, unavailable
@@ -325,6 +327,8 @@ class _Transaction:
                 self._erase(write.operation)
         self._add_versions(decision, number)
         self._take_keys(decision.writes)
+        for operation in decision.reindexes:
+            self._reindex(operation)
         for settlement in plan.settlements:
             self._settle(settlement)
         jobs = self._enqueue(plan.jobs, counter["j"])
@@ -333,6 +337,22 @@ class _Transaction:
         self._database["counters"].update_one(
             {"_id": COUNTER},
             {"$set": {"n": number + len(decision.writes), "i": decision.instant_ms, "j": jobs}},
+            session=self._session,
+        )
+
+    def _reindex(self, operation: Reindex) -> None:
+        """Replace some index values of a resource."""
+        mine = {"_id": f"{operation.type}/{operation.id}"}
+        held = self._database["resources"].find_one(mine, dict.fromkeys(INDEX_FIELDS, 1), session=self._session)
+        if held is None:
+            raise LookupError("a resource to index again is not there")
+        fields = reindexed(held, operation.params, operation.index)
+        self._database["resources"].update_one(
+            mine,
+            {
+                "$set": fields,
+                "$unset": dict.fromkeys(set(INDEX_FIELDS) - set(fields), ""),
+            },
             session=self._session,
         )
 

@@ -6,7 +6,7 @@ from functools import cache
 from itertools import chain
 from typing import Any, NamedTuple
 
-from dui_fhir.domain.plan import Erase, Put
+from dui_fhir.domain.plan import Erase, Put, Reindex
 from dui_fhir.store.decision import Key, Write
 from dui_fhir.store.sqlite.dictionary import GrowingDictionary
 from dui_fhir.store.sqlite.driver import Connection
@@ -109,13 +109,26 @@ class Batch:
         self._unflushed.add(key)
         return rid
 
+    def reindex(self, operation: Reindex) -> None:
+        """Replace some index values of a resource; nothing of its versions or words changes."""
+        row = self.row((operation.type, operation.id))
+        if row is None:
+            raise LookupError("a resource to index again is not there")
+        replaced = self._dictionary.numbers_of(row.t, operation.params)
+        old = self._old_cells(row.rid)
+        new = [cell for cell in old if cell.p not in replaced]
+        new += cells(row.t, operation.index.of(operation.params), self._dictionary)
+        self._replace(row.rid, row.id, old, list(dict.fromkeys(new)))
+
     def _erase(self, rid: int) -> None:
         self.flush_resources()
         self._connection.execute("DELETE FROM version WHERE rid = ?", (rid,))
 
     def _index(self, t: int, id: str, rid: int, put: Put | None, *, known: bool) -> None:
         new = cells(t, put.index, self._dictionary) if put else []
-        old = self._old_cells(rid) if known else []
+        self._replace(rid, id, self._old_cells(rid) if known else [], new)
+
+    def _replace(self, rid: int, id: str, old: list[Cell], new: list[Cell]) -> None:
         if old == new:
             return
         kind = self._dictionary.kind

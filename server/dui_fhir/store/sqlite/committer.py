@@ -155,6 +155,8 @@ class Committer:
         self._release_keys(decision)
         for write in decision.writes:
             self._add(write, decision.instant_ms)
+        for operation in decision.reindexes:
+            self._batch.reindex(operation)
         for settlement in plan.settlements:
             settle(self._connection, settlement)
         for job in plan.jobs:

@@ -1,5 +1,8 @@
 """Numbers that stand for types, parameters and systems: read by everybody, extended by the writer only."""
 
+from collections.abc import Collection
+
+from dui_fhir.domain.index import stem
 from dui_fhir.store.sqlite.driver import Connection
 from dui_fhir.store.sqlite.rows import CellKind
 
@@ -77,6 +80,11 @@ class GrowingDictionary:
             self._known.params[type, param, kind] = found
             self._kinds[found] = kind
         return found
+
+    def numbers_of(self, type: int, params: Collection[str]) -> frozenset[int]:
+        """Return the numbers of all that is indexed for these parameters of a type, derived values included."""
+        known = self._known.params.items()
+        return frozenset(p for (t, param, _), p in known if t == type and stem(param) in params)
 
     def system(self, text: str) -> int:
         """See :class:`dui_fhir.store.sqlite.rows.Numbers`."""

@@ -56,16 +56,21 @@ def encode_plan(sent: plan.Plan) -> Any:
     )
 
 
+def _values(index: IndexValues) -> Any:
+    return (
+        index.tokens, index.strings, index.dates, index.numbers, index.quantities, index.references, index.uris,
+        index.text, index.content,
+    )  # fmt: skip
+
+
 def _operation(operation: plan.Operation) -> Any:
+    if isinstance(operation, plan.Reindex):
+        return (operation.type, operation.id, operation.expect, operation.params, _values(operation.index))
     if isinstance(operation, plan.Erase):
         return (operation.type, operation.id, operation.expect, "erase")
     if isinstance(operation, plan.Delete):
         return (operation.type, operation.id, operation.expect)
-    index = operation.index
-    values = (
-        index.tokens, index.strings, index.dates, index.numbers, index.quantities, index.references, index.uris,
-        index.text, index.content,
-    )  # fmt: skip
+    values = _values(operation.index)
     body, method, expect = operation.body, operation.method, operation.expect
     options = (operation.unique, operation.keep_if_same)
     return (operation.type, operation.id, expect, body.head, body.tail, values, method, *options)
@@ -88,15 +93,20 @@ def _decode_operation(data: Any) -> plan.Operation:
         return plan.Delete(type=data[0], id=data[1], expect=data[2])
     if len(data) == 4:
         return plan.Erase(type=data[0], id=data[1], expect=data[2])
+    if len(data) == 5:
+        return plan.Reindex(type=data[0], id=data[1], expect=data[2], params=data[3], index=_index(data[4]))
     type, id, expect, head, tail, values, method, unique, keep_if_same = data
+    return plan.Put(
+        type=type, id=id, expect=expect, body=Body(head, tail), index=_index(values), method=method, unique=unique,
+        keep_if_same=keep_if_same,
+    )  # fmt: skip
+
+
+def _index(values: Any) -> IndexValues:
     tokens, strings, dates, numbers, quantities, references, uris, text, content = values
-    index = IndexValues(
+    return IndexValues(
         tokens=tokens, strings=strings, dates=dates, numbers=numbers, quantities=quantities, references=references,
         uris=uris, text=text, content=content,
-    )  # fmt: skip
-    return plan.Put(
-        type=type, id=id, expect=expect, body=Body(head, tail), index=index, method=method, unique=unique,
-        keep_if_same=keep_if_same,
     )  # fmt: skip
 
 
