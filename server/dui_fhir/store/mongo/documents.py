@@ -46,7 +46,7 @@ INDEX_FIELDS = (*ARRAYS.values(), "cp", "o")
 def reindexed(held: Document, params: Collection[str], index: IndexValues) -> Document:
     """Return the fields :data:`INDEX_FIELDS` of a document once the values of some parameters are replaced."""
     kept = {name: [e for e in held.get(name, ()) if stem(e["p"]) not in params] for name in ARRAYS.values()}
-    kept["cp"] = [group for group in held.get("cp", ()) if not _stems(group) & set(params)]
+    kept["cp"] = [group for one in held.get("cp", ()) if (group := _without(one, params))]
     order = {
         kind: {field: bounds for field, bounds in fields.items() if stem(_param_of(field)) not in params}
         for kind, fields in held.get("o", {}).items()
@@ -59,8 +59,9 @@ def reindexed(held: Document, params: Collection[str], index: IndexValues) -> Do
     return {name: value for name, value in merged.items() if value}
 
 
-def _stems(group: Document) -> set[str]:
-    return {stem(element["p"]) for elements in group.values() for element in elements}
+def _without(group: Document, params: Collection[str]) -> Document:
+    kept = {name: [e for e in elements if stem(e["p"]) not in params] for name, elements in group.items()}
+    return {name: elements for name, elements in kept.items() if elements}
 
 
 def _arrays(index: IndexValues, *, grouped: bool) -> dict[str, list[tuple[int, Document]]]:
