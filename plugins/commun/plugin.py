@@ -6,13 +6,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from dui_fhir.api import Change, ClockRule, Context, Issue, Operation, Remark, Resource, hookimpl
 
-from . import contracts, deadlines, identities, kept, projects, sending, signing, stays, worklist
+from . import contracts, deadlines, identities, kept, projects, sending, signing, stays, steps, transitions, worklist
 
 Check = Callable[[Change, Context], Iterator[Issue]]
 
 CHECKS: Mapping[str, tuple[Check, ...]] = {
     "Patient": (identities.check,),
-    "Encounter": (stays.check,),
+    "Encounter": (stays.check, steps.check_encounter),
+    "EpisodeOfCare": (steps.check_episode,),
+    "ServiceRequest": (steps.check_request,),
     "Contract": (contracts.check,),
     "CarePlan": (projects.check,),
     "DocumentReference": (kept.check_content, signing.check_signature),
@@ -51,7 +53,7 @@ def declare_clock_rules() -> list[ClockRule]:
 
 @hookimpl
 def declare_operations() -> list[Operation]:
-    return list(_ppa_operations())
+    return [*_ppa_operations(), *transitions.operations()]
 
 
 def _ppa_operations() -> Sequence[Operation]:

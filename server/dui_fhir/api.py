@@ -4,7 +4,7 @@ Values are those of ``dui_fhir.domain``; what is not listed in ``__all__`` may c
 """
 
 from dui_fhir.domain.actor import SYSTEM, Actor
-from dui_fhir.domain.calendar import add_months, age_at, day_of
+from dui_fhir.domain.calendar import add_days, add_months, age_at, day_of
 from dui_fhir.domain.change import Change, Interaction, Resource
 from dui_fhir.domain.context import Context, Reader, Renderer
 from dui_fhir.domain.dates import instant, interval, to_ms
@@ -109,6 +109,7 @@ __all__ = [
     "Unavailable",
     "Unprocessable",
     "UriIs",
+    "add_days",
     "add_months",
     "age_at",
     "answers",
