@@ -12,7 +12,7 @@ from dui_fhir.service import answers, conditional, content, etag, read
 from dui_fhir.service.drafts import Draft, Drafts
 from dui_fhir.service.engine import Call
 from dui_fhir.service.message import Conditions, ServiceResponse
-from dui_fhir.service.patching import fhirpath_patch, json_patch
+from dui_fhir.service.patching import fhirpath_patch, json_patch, limits
 from dui_fhir.service.write import commit
 
 JSON_PATCH = ("application/json-patch+json",)
@@ -88,7 +88,10 @@ def of_entry(call: Call, resource: Resource, path: str = "") -> Any:
 
 
 def draft(call: Call, before: Version, document: Any, conditions: Conditions, path: str = "") -> Draft:
-    """Return the draft of a patch. Raises: BadRequest (``core-patch-identity``) where it touches type or id."""
+    """Return the draft of a patch.
+
+    Raises: BadRequest (``core-patch-identity``) where it touches type or id, MethodNotAllowed (``core-patch-profile``).
+    """
     etag.check_match(conditions.if_match, before)
     original = before.resource()
     if isinstance(document, dict):
@@ -101,5 +104,6 @@ def draft(call: Call, before: Version, document: Any, conditions: Conditions, pa
             "Une modification partielle ne change ni le type ni l'identifiant.",
             "patch changes resourceType or id",
         )
+    limits.check(before.resource(), patched, path)
     resource = content.checked(patched, before.type, path)
     return Draft(type=before.type, id=before.id, resource=resource, before=before, method="PATCH", path=path)
