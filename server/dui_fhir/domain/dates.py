@@ -7,6 +7,7 @@ Intervals are inclusive at both ends, in UTC milliseconds.
 import calendar
 import re
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from functools import lru_cache
 
 _DATE = re.compile(
     r"(?P<y>\d{4})(?:-(?P<m>\d{2})(?:-(?P<d>\d{2})"
@@ -70,6 +71,7 @@ def _time_bounds(match: re.Match[str], zone: tzinfo) -> tuple[int, int]:
     return low, low + (10 ** (3 - len(digits)) - 1)
 
 
+@lru_cache(maxsize=64)
 def _offset(text: str) -> tzinfo:
     if text == "Z":
         return UTC
@@ -82,9 +84,11 @@ def _offset(text: str) -> tzinfo:
 
 def to_ms(moment: datetime) -> int:
     """Return the epoch milliseconds of an aware datetime (floor)."""
-    return (moment - _EPOCH) // timedelta(milliseconds=1)
+    passed = moment - _EPOCH
+    return (passed.days * 86_400 + passed.seconds) * 1000 + passed.microseconds // 1000
 
 
+@lru_cache(maxsize=256)
 def instant(ms: int) -> str:
     """Return the FHIR instant of epoch milliseconds, in UTC with three decimals: ``2026-11-24T09:00:00.123Z``."""
     moment = _EPOCH + timedelta(milliseconds=ms)

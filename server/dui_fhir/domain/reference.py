@@ -1,8 +1,9 @@
 """References between resources. Source: FHIR R4, references.html#literal."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
@@ -21,11 +22,12 @@ class Reference:
     base: str | None = None
     version: str | None = None
 
-    @classmethod
-    def parse(cls, text: str) -> "Reference | None":
+    @staticmethod
+    @lru_cache(maxsize=4096)
+    def parse(text: str) -> "Reference | None":
         """Return the parts, or None where the text is no literal reference (``urn:…``, ``#contained``, a canonical)."""
         match = _LITERAL.fullmatch(text)
-        return cls(**match.groupdict()) if match else None
+        return Reference(**match.groupdict()) if match else None
 
     def __str__(self) -> str:
         return f"{self.type}/{self.id}"
@@ -42,16 +44,20 @@ def walk(value: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
 
 def _walk(value: Any, place: Any) -> Iterator[tuple[Any, dict[str, Any]]]:
     # most elements hold no reference: a place becomes a text only where one is found
-    if isinstance(value, dict):
-        if isinstance(value.get("reference"), str):
-            yield place, value
-        for key, child in value.items():
-            if isinstance(child, dict | list):
-                yield from _walk(child, (place, key))
-    elif isinstance(value, list):
-        for index, child in enumerate(value):
-            if isinstance(child, dict | list):
-                yield from _walk(child, (place, index))
+    waiting = [(value, place)]
+    while waiting:
+        value, place = waiting.pop()
+        if isinstance(value, dict):
+            if isinstance(value.get("reference"), str):
+                yield place, value
+            items: Iterable[tuple[Any, Any]] = value.items()
+        elif isinstance(value, list):
+            items = enumerate(value)
+        else:
+            continue
+        below = [(child, (place, key)) for key, child in items if isinstance(child, (dict, list))]
+        below.reverse()
+        waiting += below
 
 
 def _render(place: Any) -> str:

@@ -36,6 +36,21 @@ def words(text: str) -> tuple[str, ...]:
 
 
 def _without_accents(text: str) -> str:
+    if max(text) <= _LATIN_LAST:
+        return text.translate(_latin())
+    return _folded(text)
+
+
+_LATIN_LAST = "\u024f"
+"""Last of the Latin letters of Europe: none of them, nor anything before, combines with its neighbours."""
+
+
+@cache
+def _latin() -> dict[int, str]:
+    return {code: _folded(chr(code)) for code in range(ord(_LATIN_LAST) + 1)}
+
+
+def _folded(text: str) -> str:
     # folding may give characters that fold again (İ → i̇): decompose on both sides of it
     folded = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
     return folded.translate(_marks()).translate(_LIGATURES).casefold()

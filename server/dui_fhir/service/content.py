@@ -18,6 +18,7 @@ from dui_fhir.service.engine import Call
 
 JSON_MEDIA = ("application/fhir+json", "application/json", "text/json", "application/json+fhir", "")
 XML_MEDIA = ("application/fhir+xml", "application/xml", "text/xml", "application/xml+fhir")
+_CONTAINERS = frozenset((dict, list))
 _KEY = re.compile(rb'"\s*:')
 _CONTROL = re.compile(rb"\\u00(?:0[0-8bcefBCEF]|1[0-9a-fA-F])|\\[bf]")
 
@@ -50,22 +51,42 @@ def parse(body: bytes, *, depth_max: int) -> Any:
     """Parse one JSON text. Raises: BadRequest (with line and column), TooLarge (``core-json-too-deep``)."""
     if not body.strip():
         raise BadRequest.of("core-body-missing", "Le corps de la requête est vide.", "empty body")
-    if _nesting(body) > depth_max:
-        raise TooLarge.of(
-            "core-json-too-deep", f"Le JSON a plus de {depth_max} niveaux d'imbrication.", f"limit {depth_max}"
-        )
     try:
         value = json.loads(body)
     except (ValueError, RecursionError) as error:
-        raise _syntax(error) from None
-    _check_keys(body, value)
+        # parsers stop at a depth of their own
+        raise _too_deep(depth_max) if _nesting(body) > depth_max else _syntax(error) from None
+    keys, depth = _measured(value)
+    if depth > depth_max:
+        raise _too_deep(depth_max)
+    _check_keys(body, value, keys)
     return value
 
 
+def _too_deep(depth_max: int) -> TooLarge:
+    return TooLarge.of(
+        "core-json-too-deep", f"Le JSON a plus de {depth_max} niveaux d'imbrication.", f"limit {depth_max}"
+    )
+
+
+def _measured(value: Any) -> tuple[int, int]:
+    """Return how many keys a parsed value has, and how deep it is."""
+    keys = depth = 0
+    level: list[Any] = [value] if value.__class__ in _CONTAINERS else []
+    while level:
+        depth += 1
+        below: list[Any] = []
+        for item in level:
+            if item.__class__ is dict:
+                keys += len(item)
+                item = item.values()
+            below += [child for child in item if child.__class__ in _CONTAINERS]
+        level = below
+    return keys, depth
+
+
 def _nesting(body: bytes) -> int:
-    """Return the depth of nesting, or less than the number of opening brackets where that alone is small."""
-    if body.count(b"{") + body.count(b"[") <= 32:
-        return 0
+    """Return the depth of nesting of a text that may not be JSON."""
     depth = deepest = 0
     for token in re.finditer(rb'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', body):
         first = body[token.start()]
@@ -85,8 +106,8 @@ def _syntax(error: Exception) -> BadRequest:
     return BadRequest.of("core-json-syntax", f"Le corps n'est pas du JSON valable{where}.", diagnostics)
 
 
-def _check_keys(body: bytes, value: Any) -> None:
-    if len(_KEY.findall(body)) != _keys(value):
+def _check_keys(body: bytes, value: Any, keys: int) -> None:
+    if len(_KEY.findall(body)) != keys:
         _json.loads(body, object_pairs_hook=_unique)  # a suspicion only: text may hold what looks like a key
     if _CONTROL.search(body) is not None and _has_control(value):
         raise BadRequest.of(
@@ -94,19 +115,6 @@ def _check_keys(body: bytes, value: Any) -> None:
             "Un texte contient un caractère de commande interdit par FHIR (seuls tabulation et fins de ligne sont permis).",
             "control character in a string",
         )
-
-
-def _keys(value: Any) -> int:
-    """Return how many keys the parsed value has."""
-    total, waiting = 0, [value]
-    while waiting:
-        item = waiting.pop()
-        if isinstance(item, dict):
-            total += len(item)
-            waiting.extend(child for child in item.values() if isinstance(child, dict | list))
-        elif isinstance(item, list):
-            waiting.extend(child for child in item if isinstance(child, dict | list))
-    return total
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

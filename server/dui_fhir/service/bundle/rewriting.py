@@ -7,6 +7,7 @@ in canonicals) and bundle.html#references (a relative reference starts at the ba
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from operator import is_not
 from typing import Any
 
 from dui_fhir.domain.change import Resource
@@ -16,6 +17,9 @@ from dui_fhir.service.owner import IMPERSONAL
 Resolve = Callable[[str], str | None]
 
 _URI_KEYS = frozenset({"url", "uri", "source", "valueUri", "valueUrl", "valueOid", "valueUuid", "system"})
+_TEXT_KEYS = _URI_KEYS | {"reference", "div"}
+_CONTAINERS = frozenset((dict, list))
+_CRITERIA = re.compile(r"[A-Z][A-Za-z]+\?")
 _LINK = re.compile(r"""(\b(?:href|src)\s*=\s*)(["'])(.*?)\2""", re.S)
 
 
@@ -67,25 +71,31 @@ class Names:
 
 def _rewritten(value: Any, reference: Resolve, uri: Resolve) -> Any:
     """Return the value with texts replaced; what does not change is shared with the original."""
-    if isinstance(value, dict):
-        changes = {key: new for key, old in value.items() if (new := _child(key, old, reference, uri)) is not old}
-        return {**value, **changes} if changes else value
-    if isinstance(value, list):
+    if value.__class__ is dict:
+        result = value
+        for key, old in value.items():
+            if old.__class__ is str:
+                new = _text(key, old, reference, uri) if key in _TEXT_KEYS else old
+            elif old.__class__ is dict or old.__class__ is list:
+                new = _rewritten(old, reference, uri)
+            else:
+                continue
+            if new is not old:
+                result = {**value} if result is value else result
+                result[key] = new
+        return result
+    if value.__class__ is list:
         items = [_rewritten(item, reference, uri) for item in value]
-        return items if any(new is not old for new, old in zip(items, value, strict=True)) else value
+        return items if any(map(is_not, items, value)) else value
     return value
 
 
-def _child(key: str, value: Any, reference: Resolve, uri: Resolve) -> Any:
-    if not isinstance(value, str):
-        return _rewritten(value, reference, uri)
+def _text(key: str, value: str, reference: Resolve, uri: Resolve) -> str:
     if key == "reference":
         return _or(reference(value), value)
-    if key in _URI_KEYS:
-        return _or(uri(value), value)
-    if key == "div" and ("href" in value or "src" in value):
-        return _narrative(value, uri)
-    return value
+    if key == "div":
+        return _narrative(value, uri) if "href" in value or "src" in value else value
+    return _or(uri(value), value)
 
 
 def _or(new: str | None, old: str) -> str:
@@ -98,10 +108,15 @@ def _narrative(div: str, uri: Resolve) -> str:
 
 def conditional_references(value: Any) -> set[str]:
     """Return the texts of references that hold criteria: ``Type?…``."""
-    if isinstance(value, dict):
-        text = value.get("reference")
-        own = {text} if isinstance(text, str) and re.match(r"[A-Z][A-Za-z]+\?", text) else set()
-        return own.union(*(conditional_references(child) for child in value.values() if isinstance(child, dict | list)))
-    if isinstance(value, list):
-        return set().union(*(conditional_references(child) for child in value))
-    return set()
+    found: set[str] = set()
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        if item.__class__ is dict:
+            text = item.get("reference")
+            if text.__class__ is str and "?" in text and _CRITERIA.match(text):
+                found.add(text)
+            waiting += [child for child in item.values() if child.__class__ in _CONTAINERS]
+        elif item.__class__ is list:
+            waiting += [child for child in item if child.__class__ in _CONTAINERS]
+    return found
