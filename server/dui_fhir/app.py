@@ -23,7 +23,6 @@ from dui_fhir.definitions import search_parameters
 from dui_fhir.documents.renderer import TypstRenderer
 from dui_fhir.domain.clock import SystemClock
 from dui_fhir.domain.errors import ConfigurationError
-from dui_fhir.indicators import operations as indicators
 from dui_fhir.plugin_host import PluginHost
 from dui_fhir.ports import Clock, Stores
 from dui_fhir.rest import log
@@ -35,14 +34,18 @@ from dui_fhir.search.extract import Extractor
 from dui_fhir.search.options import SearchOptions
 from dui_fhir.service.engine import Engine
 from dui_fhir.service.operations import dmp_submit, served, sign, subscription
-from dui_fhir.service.standards import Standards
 from dui_fhir.settings import Settings, load
 from dui_fhir.store import Writer, open_stores
+from dui_fhir.terminology import Terminology
 from dui_fhir.terminology import operations as terminology_operations
-from dui_fhir.validation.guides import Guides
+from dui_fhir.validation.library import Given
+from dui_fhir.validation.packages import Packages
 from dui_fhir.validation.policy import Policy, read_policy
+from dui_fhir.validation.shipped import library
+from dui_fhir.validation.validator import Validator
 
 PAGE_KEY_BYTES = 32
+TERMINOLOGY_TYPES = ("CodeSystem", "ValueSet", "ConceptMap")
 
 
 def build_engine(
@@ -54,11 +57,12 @@ def build_engine(
     """
     host = PluginHost.load(settings)
     registry = search_parameters().with_extra(host.search_parameters())
-    guides = _guides(settings, host)
-    options = SearchOptions.of(settings, registry=registry, terminology=guides.of().terminology)
+    packages = Packages(ig_folder(settings))
+    own = [d for d in host.definitions() if d["resourceType"] in TERMINOLOGY_TYPES]
+    terminology = Terminology([*packages.terminology(), *own])
+    options = SearchOptions.of(settings, registry=registry, terminology=terminology)
     folders = Folders(bulk_folder(settings))
     stores = stores or host.choose_store(settings) or open_stores(settings, writer=writer)
-    standards = Standards(stores, guides, _policy(settings))
     return Engine(
         settings=settings,
         stores=stores,
@@ -69,24 +73,26 @@ def build_engine(
         extractor=Extractor(registry, zone=options.zone, full_text=options.full_text),
         options=options,
         page_key=_page_key(settings),
-        standards=standards,
+        validator=_validator(settings, host, packages, terminology),
+        policy=_policy(settings),
         defer=deferral(folders),
         operations=(
             *host.operations(),
             *served(),
             *bulk(folders),
-            *terminology_operations(lambda r: standards.of(r.context.tenant, fresh=True).terminology),
+            *terminology_operations(terminology),
             sign.operation(host),
             dmp_submit.operation(host),
             *subscription.operations(stores),
-            *indicators.operations(),
         ),
     )
 
 
-def _guides(settings: Settings, host: PluginHost) -> Guides:
+def _validator(settings: Settings, host: PluginHost, packages: Packages, terminology: Terminology) -> Validator:
+    """Profiles of the plugins come first, then those of the packages added, then those that ship."""
     preferred = dict(line.split(" ", 1) for line in settings.validation_preferred)
-    return Guides(ig_folder(settings), host.definitions(), preferred)
+    own = Given(d for d in host.definitions() if d["resourceType"] == "StructureDefinition")
+    return Validator(library(own, packages, preferred=preferred), terminology)
 
 
 def _policy(settings: Settings) -> Policy:
