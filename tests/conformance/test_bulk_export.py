@@ -317,6 +317,147 @@ def test_read__respond_async__is_answered_at_once(bulk: Bulk, file: dict[str, st
     assert bulk.call("GET", file["first"], Prefer="respond-async").status_code == 200
 
 
+def _answered(bulk: Bulk, method: str, path: str, body: Any, **headers: str) -> Any:
+    """Send a write to be done later, let it be done, and return its answer."""
+    accepted = bulk.call(method, path, body, **{"Prefer": "respond-async", **headers})
+    assert accepted.status_code == 202, accepted.text
+    assert not accepted.data
+    status = accepted.headers["Content-Location"]
+    assert bulk.call("GET", status).status_code == 202
+    bulk.runner.run_all()
+    answer = bulk.call("GET", status)
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["Content-Type"].startswith("application/fhir+json")
+    return answer.json
+
+
+def test_create__respond_async__is_one_entry_with_the_resource(bulk: Bulk) -> None:
+    answer = _answered(bulk, "POST", "Patient", PATIENT)
+
+    (entry,) = answer["entry"]
+    assert (answer["type"], entry["response"]["status"], entry["response"]["etag"]) == (
+        "batch-response",
+        "201 Created",
+        'W/"1"',
+    )
+    assert bulk.call("GET", entry["response"]["location"]).json == entry["resource"]
+
+
+@pytest.mark.parametrize(("prefer", "shown"), [("minimal", False), ("representation", True)])
+def test_update__respond_async__shows_what_the_client_prefers(bulk: Bulk, prefer: str, shown: bool) -> None:
+    patient = bulk.create(PATIENT)
+    path = f"Patient/{patient['id']}"
+
+    answer = _answered(bulk, "PUT", path, {**patient, "active": True}, Prefer=f"respond-async, return={prefer}")
+
+    assert ("resource" in answer["entry"][0]) is shown
+    assert bulk.call("GET", path).json["active"] is True
+
+
+def test_write__respond_async_refused__tells_the_status_and_the_outcome(bulk: Bulk) -> None:
+    patient = bulk.create(PATIENT)
+
+    answer = _answered(bulk, "PUT", f"Patient/{patient['id']}", {**patient, "active": True}, If_Match='W/"7"')
+
+    response = answer["entry"][0]["response"]
+    assert response["status"] == "412 Precondition Failed"
+    assert response["outcome"]["issue"][0]["details"]["text"]
+
+
+def test_delete__respond_async__is_done(bulk: Bulk) -> None:
+    patient = bulk.create(PATIENT)
+
+    answer = _answered(bulk, "DELETE", f"Patient/{patient['id']}", None)
+
+    assert answer["entry"][0]["response"]["status"] == "204 No Content"
+    assert bulk.call("GET", f"Patient/{patient['id']}").status_code == 410
+
+
+def test_patch__respond_async__is_done_with_its_media_type(bulk: Bulk) -> None:
+    patient = bulk.create(PATIENT)
+    patch = json.dumps([{"op": "add", "path": "/active", "value": True}]).encode()
+
+    answer = _answered(bulk, "PATCH", f"Patient/{patient['id']}", patch, Content_Type="application/json-patch+json")
+
+    assert answer["entry"][0]["resource"]["active"] is True
+
+
+@pytest.mark.parametrize("type", ["transaction", "batch"])
+def test_bundle__respond_async__is_answered_as_it_is_at_once(bulk: Bulk, type: str) -> None:
+    entries = [
+        {"resource": PATIENT, "request": {"method": "POST", "url": "Patient"}},
+        {"resource": _about({"id": "p"}, id="o"), "request": {"method": "PUT", "url": "Observation/o"}},
+        {"request": {"method": "GET", "url": "Observation/o"}},
+    ]  # fmt: skip
+    bundle = {"resourceType": "Bundle", "type": type, "entry": entries}
+    bulk.call("PUT", "Patient/p", {**PATIENT, "id": "p"})
+
+    later = _answered(bulk, "POST", "", bundle)
+    at_once = bulk.call("POST", "", bundle).json
+
+    def shape(answer: Any) -> Any:
+        return [
+            (e["response"]["status"][:3] in ("200", "201"), sorted(e), e.get("resource", {}).get("id"))
+            for e in answer["entry"]
+        ]
+
+    assert later["type"] == at_once["type"] == f"{type}-response"
+    assert shape(later) == shape(at_once)
+
+
+@pytest.mark.parametrize("type", ["transaction", "batch"])
+def test_bundle__worker_dies_before_it_keeps_the_answer__nothing_is_written_twice(
+    bulk: Bulk, type: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entries = [{"resource": PATIENT, "request": {"method": "POST", "url": "Patient"}}] * 2
+    accepted = bulk.call("POST", "", {"resourceType": "Bundle", "type": type, "entry": entries}, Prefer="respond-async")
+    keep = Folder.keep_answer
+
+    def dies(self: Folder, answer: bytes) -> None:
+        monkeypatch.setattr(Folder, "keep_answer", keep)
+        raise RuntimeError("killed")
+
+    monkeypatch.setattr(Folder, "keep_answer", dies)
+    monkeypatch.setattr("dui_fhir.bulk.runner.RETRY_S", 0.0)
+    answer = _until_done(bulk, accepted.headers["Content-Location"])
+
+    found = bulk.call("GET", "Patient?_total=accurate").json
+    assert found["total"] == 2
+    told = {e["response"]["location"].split("/")[1] for e in answer["entry"]}
+    assert told == {e["resource"]["id"] for e in found["entry"]}
+
+
+def test_conditional_write__worker_dies_after_it__its_answer_is_that_of_what_was_written(
+    bulk: Bulk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    patient = bulk.create(PATIENT)
+    path = f"Patient/{patient['id']}"
+    headers = {"Prefer": "respond-async", "If_Match": 'W/"1"'}
+    accepted = bulk.call("PUT", path, {**patient, "active": True}, **headers)
+    keep = Folder.keep_answer
+
+    def dies(self: Folder, answer: bytes) -> None:
+        monkeypatch.setattr(Folder, "keep_answer", keep)
+        raise RuntimeError("killed")
+
+    monkeypatch.setattr(Folder, "keep_answer", dies)
+    monkeypatch.setattr("dui_fhir.bulk.runner.RETRY_S", 0.0)
+    answer = _until_done(bulk, accepted.headers["Content-Location"])
+
+    assert answer["entry"][0]["response"]["etag"] == 'W/"2"'
+    assert bulk.call("GET", path).headers["ETag"] == 'W/"2"'
+
+
+def _until_done(bulk: Bulk, status: str) -> Any:
+    """Run the worker until the answer is there."""
+    for _ in range(3):
+        bulk.runner.run_all()
+        answer = bulk.call("GET", status)
+        if answer.status_code == 200:
+            return answer.json
+    raise AssertionError(answer.status_code)
+
+
 def test_import__ndjson__writes_each_line(bulk: Bulk) -> None:
     lines = [{**PATIENT, "id": f"p{n}"} for n in range(250)]
     lines += [_about({"id": f"p{n}"}, id=f"o{n}") for n in range(250)]

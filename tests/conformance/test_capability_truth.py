@@ -341,6 +341,7 @@ def test_patch_formats__each_one_claimed__is_read(fhir: Fhir) -> None:
     ]
     bodies: dict[str, Any] = {
         "application/json-patch+json": [{"op": "add", "path": "/gender", "value": "female"}],
+        "application/xml-patch+xml": '<diff xmlns="http://hl7.org/fhir"><add sel="Patient"><gender value="female"/></add></diff>',
         "application/fhir+json": {
             "resourceType": "Parameters",
             "parameter": [{"name": "operation", "part": operation}],
@@ -350,5 +351,6 @@ def test_patch_formats__each_one_claimed__is_read(fhir: Fhir) -> None:
     assert fhir.get("metadata").json["patchFormat"] == list(bodies)
     for media, body in bodies.items():
         id = _stored(fhir, "Patient")["id"]
-        answer = fhir.call("PATCH", f"Patient/{id}", json.dumps(body).encode(), headers={"Content-Type": media})
+        sent = (body if isinstance(body, str) else json.dumps(body)).encode()
+        answer = fhir.call("PATCH", f"Patient/{id}", sent, headers={"Content-Type": media})
         assert (answer.status_code, answer.json.get("gender")) == (200, "female")

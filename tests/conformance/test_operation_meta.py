@@ -79,3 +79,41 @@ def test_meta_add__by_get__is_405(fhir: Fhir, patient: str) -> None:
 
 def test_meta__absent__is_404(fhir: Fhir) -> None:
     assert fhir.get("Patient/absent/$meta").status_code == 404
+
+
+def _labelled(fhir: Fhir) -> None:
+    fhir.create({"resourceType": "Patient", "meta": {"tag": [TAG, OTHER], "profile": [PROFILE]}})
+    fhir.create({"resourceType": "Patient", "meta": {"tag": [TAG], "security": [LABEL]}})
+    fhir.create(
+        {"resourceType": "Basic", "code": {"text": "x"}, "meta": {"tag": [{"system": "urn:essai", "code": "c"}]}}
+    )
+    fhir.create({"resourceType": "Patient"})
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_meta__of_a_type__is_the_union_of_its_resources(fhir: Fhir, method: str) -> None:
+    _labelled(fhir)
+
+    assert _meta(fhir.call(method, "Patient/$meta")) == {"profile": [PROFILE], "security": [LABEL], "tag": [TAG, OTHER]}
+
+
+def test_meta__of_the_tenant__is_the_union_of_all(fhir: Fhir) -> None:
+    _labelled(fhir)
+
+    meta = _meta(fhir.get("$meta"))
+
+    assert [tag["code"] for tag in meta["tag"]] == ["a", "b", "c"]
+    assert "versionId" not in meta
+
+
+def test_meta__deleted_and_superseded_labels__are_not_there(fhir: Fhir) -> None:
+    made = fhir.create({"resourceType": "Patient", "meta": {"tag": [TAG]}})
+    fhir.post(f"Patient/{made['id']}/$meta-delete", _parameters(tag=[TAG]))
+    gone = fhir.create({"resourceType": "Patient", "meta": {"tag": [OTHER]}})
+    fhir.delete(f"Patient/{gone['id']}")
+
+    assert _meta(fhir.get("Patient/$meta")) == {}
+
+
+def test_meta__unknown_type__is_404(fhir: Fhir) -> None:
+    assert fhir.get("Patinet/$meta").status_code == 404

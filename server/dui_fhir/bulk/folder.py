@@ -92,6 +92,15 @@ class Folder:
         """What was sent with the request."""
         return self.path / "body"
 
+    @property
+    def answer(self) -> Path:
+        """The answer itself, of work that has one instead of files."""
+        return self.path / "answer.json"
+
+    def keep_answer(self, answer: bytes) -> None:
+        """Write the answer, whole, on disk."""
+        _write(self.answer, answer)
+
     def state(self) -> State:
         """Return the last state saved."""
         return State.of(json.loads((self.path / "state.json").read_bytes()))

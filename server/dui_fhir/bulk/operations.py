@@ -1,7 +1,8 @@
-"""``$export``, ``$import``, and where a client asks how its work goes.
+"""``$export``, ``$import``, requests put off (``Prefer: respond-async``), and where a client asks how its work goes.
 
 Source: FHIR R4, async.html; Bulk Data Access 2.0.0, export. A kick-off answers 202 with ``Content-Location``; that URL answers 202
-while the work lasts, then 200 with the manifest; DELETE gives the work up. Only who asked may see it.
+while the work lasts, then 200 with the manifest, or for a write with its answer; DELETE gives the work up. Only who asked may see
+it.
 """
 
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from typing import Any, Literal
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-from dui_fhir.bulk import selection
+from dui_fhir.bulk import selection, writing
 from dui_fhir.bulk.deferred import INTERACTIONS, OPERATIONS
 from dui_fhir.bulk.folder import Folder, Folders, Output, State, unknown
 from dui_fhir.bulk.runner import KIND
@@ -51,6 +52,8 @@ def deferral(folders: Folders) -> Callable[[Call, str], ServiceResponse | None]:
 
     def defer(call: Call, interaction: str) -> ServiceResponse | None:
         request = call.request
+        if interaction in writing.INTERACTIONS:
+            return _accepted(call, folders, remembered(call, "write", **writing.kept_of(request)), request.body)
         served = interaction in INTERACTIONS or (
             interaction == "operation" and call.names.get("operation") in OPERATIONS and request.method == "GET"
         )
@@ -182,12 +185,11 @@ def _status(call: Call, folders: Folders) -> ServiceResponse:
     if state.phase == "failed":
         return ServiceResponse(status=500, body=state.outcome or outcome(()))
     expires_ms = state.finished_ms + int(call.engine.settings.bulk_keep_h * 3_600_000)
-    return ServiceResponse(
-        status=200,
-        body=_manifest(call, folder.request(), state, inputs["job"]),
-        media="application/json",
-        headers={"Expires": formatdate(expires_ms // 1000, usegmt=True)},
-    )
+    headers = {"Expires": formatdate(expires_ms // 1000, usegmt=True)}
+    if folder.answer.exists():
+        return ServiceResponse(status=200, body=folder.answer.read_bytes(), headers=headers)
+    manifest = _manifest(call, folder.request(), state, inputs["job"])
+    return ServiceResponse(status=200, body=manifest, media="application/json", headers=headers)
 
 
 def _mine(call: Call, folders: Folders, id: str) -> Folder:

@@ -16,6 +16,7 @@ from dui_fhir.bulk.export import Export
 from dui_fhir.bulk.folder import Folder, Folders, State
 from dui_fhir.bulk.importing import Import
 from dui_fhir.bulk.work import Work, call_of
+from dui_fhir.bulk.writing import Writing
 from dui_fhir.domain.errors import DuiError, Unavailable
 from dui_fhir.domain.issues import outcome
 from dui_fhir.domain.job import Job, JobSettlement
@@ -30,7 +31,7 @@ STALLED_MAX = 5
 """Attempts in a row without a slice done, after which the work is given up."""
 RETRY_S = 5.0
 
-_WORKS: Mapping[str, Work] = {"export": Export(), "import": Import(), "deferred": Deferred()}
+_WORKS: Mapping[str, Work] = {"export": Export(), "import": Import(), "deferred": Deferred(), "write": Writing()}
 
 
 class Runner:

@@ -26,12 +26,22 @@ def from_xml(data: bytes, *, depth_max: int = 64) -> Resource:
     Returns: FHIR JSON; decimals keep their text. Raises: BadRequest (``core-xml-invalid``: not well formed, DTD, unknown
     namespace, element or attribute, each with its line).
     """
+    return from_tree(tree(data), depth_max=depth_max)
+
+
+def tree(data: bytes) -> Any:
+    """Parse any XML from outside into its root element. Raises: BadRequest (``core-xml-invalid``)."""
     try:
         root = _parse(data)
     except (etree.XMLSyntaxError, ValueError) as error:
         raise _invalid(f"not well formed: {error.__class__.__name__}", getattr(error, "lineno", None)) from error
     if root.getroottree().docinfo.doctype:
         raise _invalid("a DTD is not accepted", 1)
+    return root
+
+
+def from_tree(root: Any, *, depth_max: int = 64) -> Resource:
+    """Return the resource of a root element. Raises: BadRequest (``core-xml-invalid``)."""
     return _Reader(depth_max).resource(root)
 
 
@@ -40,11 +50,17 @@ def to_xml(resource: Resource, *, pretty: bool = False) -> bytes:
 
     Raises: ValueError where the resource holds something that R4 has no element for, or a narrative that is no XML.
     """
-    root = etree.Element(f"{{{FHIR}}}{resource['resourceType']}", nsmap={None: FHIR})
-    _write_object(root, resource, resource["resourceType"])
+    root = to_tree(resource)
     if pretty:
         etree.indent(root)
     return bytes(etree.tostring(root, xml_declaration=True, encoding="UTF-8"))
+
+
+def to_tree(resource: Resource) -> Any:
+    """Return the root element of a resource. Raises: ValueError, as :func:`to_xml`."""
+    root = etree.Element(f"{{{FHIR}}}{resource['resourceType']}", nsmap={None: FHIR})
+    _write_object(root, resource, resource["resourceType"])
+    return root
 
 
 def _parse(data: bytes | str) -> Any:

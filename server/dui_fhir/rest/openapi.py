@@ -342,13 +342,14 @@ _PATCHES = {
         "application/json-patch+json": {
             "schema": {"type": "array", "items": {"type": "object", "required": ["op", "path"]}}
         },
+        "application/xml-patch+xml": {"schema": {"type": "string", "description": "RFC 5261 : <diff>…</diff>"}},
         **_content(openapi_schemas.reference("Parameters")),
     },
 }
 _WRITES: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "create": ("Créer", "Le serveur donne l'identifiant.", ("if-none-exist", "prefer")),
     "update": ("Écrire", "Remplace la ressource, ou la crée sous cet identifiant.", ("if-match", "prefer")),
-    "patch": ("Modifier une partie", "JSON Patch, ou FHIRPath Patch dans une ressource Parameters.", ("if-match", "prefer")),
+    "patch": ("Modifier une partie", "JSON Patch, XML Patch, ou FHIRPath Patch (Parameters).", ("if-match", "prefer")),
     "delete": ("Supprimer", "L'historique reste ; une nouvelle lecture rend 410.", ("if-match", "prefer")),
     "conditional-update": ("Écrire selon des critères", "Celle qui répond aux critères, ou une nouvelle.", ("if-match", "prefer")),
     "conditional-patch": ("Modifier selon des critères", "La seule qui répond aux critères.", ("if-match", "prefer")),

@@ -43,7 +43,7 @@ def statement(call: Call) -> Resource:
         "implementation": {"description": "Dossier usager informatisé (DUI)", "url": call.request.base_url},
         "fhirVersion": "4.0.1",
         "format": ["json", "xml", "application/fhir+json", "application/fhir+xml"],
-        "patchFormat": ["application/json-patch+json", "application/fhir+json"],
+        "patchFormat": ["application/json-patch+json", "application/xml-patch+xml", "application/fhir+json"],
         "rest": [_rest(call)],
     }
 

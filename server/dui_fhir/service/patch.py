@@ -1,4 +1,4 @@
-"""patch: JSON Patch, or FHIRPath Patch in a Parameters resource. Source: FHIR R4, http.html#patch, fhirpatch.html."""
+"""patch: JSON Patch, XML Patch, or FHIRPath Patch in a Parameters resource. Source: FHIR R4, http.html#patch, fhirpatch.html."""
 
 import base64
 import binascii
@@ -12,10 +12,11 @@ from dui_fhir.service import answers, conditional, content, etag, read
 from dui_fhir.service.drafts import Draft, Drafts
 from dui_fhir.service.engine import Call
 from dui_fhir.service.message import Conditions, ServiceResponse
-from dui_fhir.service.patching import fhirpath_patch, json_patch, limits
+from dui_fhir.service.patching import fhirpath_patch, json_patch, xml_patch
 from dui_fhir.service.write import commit
 
 JSON_PATCH = ("application/json-patch+json",)
+XML_PATCH = ("application/xml-patch+xml",)
 
 
 def patch(call: Call) -> ServiceResponse:
@@ -57,10 +58,15 @@ def match(found: conditional.Found, type: str) -> Version:
 
 
 def received(call: Call) -> Any:
-    """Return the patch document: a list (JSON Patch) or a Parameters resource. Raises: UnsupportedMedia, BadRequest."""
+    """Return the patch document: a list (JSON Patch), bytes (XML Patch) or a Parameters resource.
+
+    Raises: UnsupportedMedia, BadRequest.
+    """
     request = call.request
     if request.resource is not None:
         return of_entry(call, request.resource)
+    if request.media in XML_PATCH:
+        return request.body
     document = content.document(call)
     if request.media in JSON_PATCH:
         return document
@@ -68,20 +74,21 @@ def received(call: Call) -> Any:
 
 
 def of_entry(call: Call, resource: Resource, path: str = "") -> Any:
-    """Return the patch document that an entry of a Bundle carries: Parameters, or a Binary holding a JSON Patch."""
+    """Return the patch document that an entry of a Bundle carries: Parameters, or a Binary holding a JSON or XML Patch."""
     if resource.get("resourceType") == "Parameters":
         return resource
-    if resource.get("resourceType") == "Binary" and resource.get("contentType") in JSON_PATCH:
+    media = resource.get("contentType") if resource.get("resourceType") == "Binary" else None
+    if media in (*JSON_PATCH, *XML_PATCH):
         try:
             text = base64.b64decode(str(resource.get("data", "")), validate=True)
         except binascii.Error:
             raise BadRequest.of(
                 "core-patch-invalid", "Le Binary ne contient pas de base64 valable.", "not base64", [f"{path}.data"]
             ) from None
-        return content.parse(text, depth_max=call.engine.settings.json_depth_max)
+        return text if media in XML_PATCH else content.parse(text, depth_max=call.engine.settings.json_depth_max)
     raise UnsupportedMedia.of(
         "core-patch-media",
-        "Une modification partielle s'écrit en JSON Patch (dans un Binary) ou en FHIRPath Patch (Parameters).",
+        "Une modification partielle s'écrit en JSON Patch ou XML Patch (dans un Binary) ou en FHIRPath Patch (Parameters).",
         "PATCH entry carries neither",
         [path] if path else [],
     )
@@ -90,20 +97,23 @@ def of_entry(call: Call, resource: Resource, path: str = "") -> Any:
 def draft(call: Call, before: Version, document: Any, conditions: Conditions, path: str = "") -> Draft:
     """Return the draft of a patch.
 
-    Raises: BadRequest (``core-patch-identity``) where it touches type or id, MethodNotAllowed (``core-patch-profile``).
+    Raises: BadRequest (``core-patch-identity``) where it touches type or id.
     """
     etag.check_match(conditions.if_match, before)
-    original = before.resource()
-    if isinstance(document, dict):
-        patched = fhirpath_patch.apply(original, document, R4Shape())
-    else:
-        patched = json_patch.apply(original, document)
+    patched = _applied(call, before.resource(), document)
     if (patched.get("resourceType"), patched.get("id")) != (before.type, before.id):
         raise BadRequest.of(
             "core-patch-identity",
             "Une modification partielle ne change ni le type ni l'identifiant.",
             "patch changes resourceType or id",
         )
-    limits.check(before.resource(), patched, path)
     resource = content.checked(patched, before.type, path)
     return Draft(type=before.type, id=before.id, resource=resource, before=before, method="PATCH", path=path)
+
+
+def _applied(call: Call, original: Resource, document: Any) -> Resource:
+    if isinstance(document, bytes):
+        return xml_patch.apply(original, document, depth_max=call.engine.settings.json_depth_max)
+    if isinstance(document, dict):
+        return fhirpath_patch.apply(original, document, R4Shape())
+    return json_patch.apply(original, document)

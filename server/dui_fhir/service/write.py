@@ -44,7 +44,7 @@ def commit(call: Call, build: Callable[[], Drafts]) -> tuple[Stored, ...]:
         result = call.store.submit(prepared.plan())
         if isinstance(result, Committed):
             prepared.committed()
-            return _stored(prepared, result)
+            return _stored(call, prepared, result)
         call.engine.subscriptions.refused(call.request.tenant, result)
         if result.reason == "unique":
             raise _held_by_another(wanted, result)
@@ -57,12 +57,24 @@ def commit(call: Call, build: Callable[[], Drafts]) -> tuple[Stored, ...]:
     )
 
 
-def _stored(prepared: Preparation, result: Committed) -> tuple[Stored, ...]:
+def _stored(call: Call, prepared: Preparation, result: Committed) -> tuple[Stored, ...]:
     triples = zip(prepared.operations, result.written, prepared.issues, strict=False)  # additions come last, unlisted
     return tuple(
-        Stored(written=written, body=stored_body(operation, written.version, written.instant_ms), issues=issues)
+        Stored(
+            written=written,
+            body=_replayed(call, written)
+            if result.replayed
+            else stored_body(operation, written.version, written.instant_ms),
+            issues=issues,
+        )
         for operation, written, issues in triples
     )
+
+
+def _replayed(call: Call, written: Written) -> bytes | None:
+    """Return what the first sending wrote: this one may have drawn other ids."""
+    found = call.store.read_version(written.type, written.id, written.version)
+    return None if found is None or found.deleted else found.body
 
 
 def _held_by_another(wanted: Drafts, refused: Refused) -> Conflict:

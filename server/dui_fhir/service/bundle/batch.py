@@ -66,5 +66,6 @@ def as_request(call: Call, entry: entries.Entry) -> ServiceRequest:
         media="",
         accept="",
         conditions=entry.conditions,
-        request_key=None,
+        # each entry is a write of its own: a batch sent again under one key does none of them twice
+        request_key=f"{call.request.request_key}|{entry.index}" if call.request.request_key else None,
     )

@@ -1,29 +1,38 @@
-"""``$meta``, ``$meta-add`` and ``$meta-delete`` of a resource. Source: FHIR R4, resource-operation-meta.html and its neighbours.
+"""``$meta``, ``$meta-add`` and ``$meta-delete``. Source: FHIR R4, resource-operation-meta.html and its neighbours.
 
-Profiles, tags and security labels are sets: adding what is there, or removing what is not, makes no new version.
+Profiles, tags and security labels are sets: adding what is there, or removing what is not, makes no new version. Of a type or of
+the whole tenant, ``$meta`` gives the union of those of all the resources that the actor may see.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from dui_fhir.definitions import operation_definitions
 from dui_fhir.domain import json
 from dui_fhir.domain.change import Resource
-from dui_fhir.domain.errors import BadRequest
-from dui_fhir.service import etag, parameters, read
+from dui_fhir.domain.errors import BadRequest, Unprocessable
+from dui_fhir.domain.query import AllOf, AnyOf, Cursor, Missing, Query
+from dui_fhir.service import content, etag, parameters, read
 from dui_fhir.service.drafts import Draft, Drafts
 from dui_fhir.service.engine import Call, Served
 from dui_fhir.service.message import ServiceResponse
+from dui_fhir.service.visibility import Visibility
 from dui_fhir.service.write import commit
 
 Merge = Callable[[list[Any], list[Any]], list[Any]]
 
 _CODINGS = ("tag", "security")
+_LABELLED = AnyOf(
+    (Missing("_profile", "uri", False), Missing("_tag", "token", False), Missing("_security", "token", False))
+)
+_PAGE_RESOURCES = 1000
+_PAGE_BYTES = 8_000_000
 
 
 def operations() -> tuple[Served, ...]:
     """Return the three operations."""
-    meta = {**operation_definitions()["Resource-meta"], "system": False, "type": False, "affectsState": False}
+    meta = {**operation_definitions()["Resource-meta"], "affectsState": False}
     return (
         Served(definition=meta, serve=lambda call: _shown(call, meta)),
         _changing("Resource-meta-add", _united),
@@ -37,9 +46,52 @@ def _changing(id: str, merge: Merge) -> Served:
 
 
 def _shown(call: Call, definition: Resource) -> ServiceResponse:
+    """Raises: NotFound, Gone; of a type or of all, Unprocessable (``core-meta-too-many``)."""
     parameters.of_call(call, definition)
+    if "id" not in call.names:
+        return _answer({"meta": _union(call)})
     found = read.present(call.store.read(call.type, call.id), call.type)
     return _answer(found.resource(), found.version, found.instant_ms)
+
+
+def _union(call: Call) -> dict[str, list[Any]]:
+    """Return the profiles, tags and labels of everything visible, each once, in a stable order."""
+    types = (content.known_type(call.type),) if "type" in call.names else call.store.types()
+    visibility, left = Visibility(call), int(call.engine.settings.meta_resources_max)
+    found: dict[str, dict[Any, Any]] = {"profile": {}, "security": {}, "tag": {}}
+    for type in types:
+        query = Query(types=(type,), where=AllOf((_LABELLED, *visibility.of(type))))
+        left -= _collect(call, query, found, left)
+    return {name: [some[key] for key in sorted(some, key=repr)] for name, some in found.items() if some}
+
+
+def _collect(call: Call, query: Query, found: dict[str, dict[Any, Any]], left: int) -> int:
+    """Add the sets of all matches to ``found``; return how many matches there were, at most ``left``."""
+    read_so_far = 0
+    after: Cursor | None = None
+    while True:
+        page = call.store.search(replace(query, limit=_PAGE_RESOURCES, bytes_max=_PAGE_BYTES, after=after))
+        read_so_far += len(page.matches)
+        if read_so_far > left:
+            raise _too_many(call)
+        for version in page.matches:
+            meta = version.resource().get("meta", {})
+            for name, values in found.items():
+                for value in meta.get(name, ()):
+                    values.setdefault(_identity(value), value)
+        after = page.next
+        if after is None:
+            return read_so_far
+
+
+def _too_many(call: Call) -> Unprocessable:
+    limit = call.engine.settings.meta_resources_max
+    return Unprocessable.of(
+        "core-meta-too-many",
+        f"Plus de {limit} ressources portent des étiquettes : demandez $meta type par type, ou d'une ressource.",
+        "setting meta_resources_max",
+        code="too-costly",
+    )
 
 
 def _changed(call: Call, definition: Resource, merge: Merge) -> ServiceResponse:
@@ -57,7 +109,7 @@ def _changed(call: Call, definition: Resource, merge: Merge) -> ServiceResponse:
     return _answer(json.loads(stored.body or b""), stored.written.version, stored.written.instant_ms)
 
 
-def _answer(resource: Resource, version: int, instant_ms: int) -> ServiceResponse:
+def _answer(resource: Resource, version: int | None = None, instant_ms: int | None = None) -> ServiceResponse:
     body = {"resourceType": "Parameters", "parameter": [{"name": "return", "valueMeta": resource.get("meta", {})}]}
     return ServiceResponse(status=200, body=body, version=version, instant_ms=instant_ms)
 
