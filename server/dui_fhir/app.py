@@ -34,18 +34,14 @@ from dui_fhir.search.extract import Extractor
 from dui_fhir.search.options import SearchOptions
 from dui_fhir.service.engine import Engine
 from dui_fhir.service.operations import dmp_submit, served, sign, subscription
+from dui_fhir.service.standards import Standards
 from dui_fhir.settings import Settings, load
 from dui_fhir.store import Writer, open_stores
-from dui_fhir.terminology import Terminology
 from dui_fhir.terminology import operations as terminology_operations
-from dui_fhir.validation.library import Given
-from dui_fhir.validation.packages import Packages
+from dui_fhir.validation.guides import Guides
 from dui_fhir.validation.policy import Policy, read_policy
-from dui_fhir.validation.shipped import library
-from dui_fhir.validation.validator import Validator
 
 PAGE_KEY_BYTES = 32
-TERMINOLOGY_TYPES = ("CodeSystem", "ValueSet", "ConceptMap")
 
 
 def build_engine(
@@ -57,12 +53,11 @@ def build_engine(
     """
     host = PluginHost.load(settings)
     registry = search_parameters().with_extra(host.search_parameters())
-    packages = Packages(ig_folder(settings))
-    own = [d for d in host.definitions() if d["resourceType"] in TERMINOLOGY_TYPES]
-    terminology = Terminology([*packages.terminology(), *own])
-    options = SearchOptions.of(settings, registry=registry, terminology=terminology)
+    guides = _guides(settings, host)
+    options = SearchOptions.of(settings, registry=registry, terminology=guides.of().terminology)
     folders = Folders(bulk_folder(settings))
     stores = stores or host.choose_store(settings) or open_stores(settings, writer=writer)
+    standards = Standards(stores, guides, _policy(settings))
     return Engine(
         settings=settings,
         stores=stores,
@@ -73,14 +68,13 @@ def build_engine(
         extractor=Extractor(registry, zone=options.zone, full_text=options.full_text),
         options=options,
         page_key=_page_key(settings),
-        validator=_validator(settings, host, packages, terminology),
-        policy=_policy(settings),
+        standards=standards,
         defer=deferral(folders),
         operations=(
             *host.operations(),
             *served(),
             *bulk(folders),
-            *terminology_operations(terminology),
+            *terminology_operations(lambda r: standards.of(r.context.tenant, fresh=True).terminology),
             sign.operation(host),
             dmp_submit.operation(host),
             *subscription.operations(stores),
@@ -88,11 +82,9 @@ def build_engine(
     )
 
 
-def _validator(settings: Settings, host: PluginHost, packages: Packages, terminology: Terminology) -> Validator:
-    """Profiles of the plugins come first, then those of the packages added, then those that ship."""
+def _guides(settings: Settings, host: PluginHost) -> Guides:
     preferred = dict(line.split(" ", 1) for line in settings.validation_preferred)
-    own = Given(d for d in host.definitions() if d["resourceType"] == "StructureDefinition")
-    return Validator(library(own, packages, preferred=preferred), terminology)
+    return Guides(ig_folder(settings), host.definitions(), preferred)
 
 
 def _policy(settings: Settings) -> Policy:

@@ -1,6 +1,5 @@
 """The operations on terminology over HTTP, with what a tenant stores; and searches by value set and by hierarchy."""
 
-import dataclasses
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -10,7 +9,6 @@ from flask.testing import FlaskClient
 
 from dui_fhir.app import build_engine, create_app
 from dui_fhir.settings import Settings
-from dui_fhir.terminology import Terminology, operations
 
 GENDER = "http://hl7.org/fhir/ValueSet/administrative-gender"
 ROLES = "http://terminology.hl7.org/CodeSystem/v3-RoleCode"
@@ -22,20 +20,9 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlaskClient]:
     """An application that serves terminology, whatever else it serves."""
     settings = Settings({"store": "memory", "data_dir": str(tmp_path_factory.mktemp("data")), "log_level": "ERROR"})
     engine = build_engine(settings, writer="own")
-    terminology = Terminology()
-    own = operations(terminology)
-    names = {(o.definition["code"], tuple(o.definition["resource"])) for o in own}
-    others = [o for o in engine.operations if _name(o) not in names]
-    options = dataclasses.replace(engine.options, terminology=terminology)
-    engine = dataclasses.replace(engine, operations=(*others, *own), options=options)
     engine.stores.create("essai")
     yield create_app(settings, engine=engine).test_client()
     engine.stores.close()
-
-
-def _name(operation: Any) -> tuple[str, tuple[str, ...]] | None:
-    definition = getattr(operation, "definition", None)
-    return None if definition is None else (definition["code"], tuple(definition.get("resource", ())))
 
 
 def call(client: FlaskClient, path: str, body: Any = None) -> Any:

@@ -13,11 +13,10 @@ from dui_fhir.ports import Clock, Store, Stores
 from dui_fhir.search.extract import Extractor
 from dui_fhir.search.options import SearchOptions
 from dui_fhir.service.message import ServiceRequest, ServiceResponse
+from dui_fhir.service.standards import SearchTerminology, Standards
 from dui_fhir.service.structures import Structures
 from dui_fhir.settings import Settings
 from dui_fhir.subscriptions.register import Register
-from dui_fhir.validation.policy import Policy, WriteValidation
-from dui_fhir.validation.validator import Validator
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,18 +42,12 @@ class Engine:
     extractor: Extractor
     options: SearchOptions
     page_key: bytes
-    validator: Validator = field(default_factory=Validator)
-    policy: Policy = field(default_factory=Policy)
+    standards: Standards
     operations: tuple[Operation | Served, ...] = ()
     defer: "Callable[[Call, str], ServiceResponse | None] | None" = None
     """Puts a request off (``Prefer: respond-async``); None where it is not one that can be. The text is the interaction."""
     structures: Structures = field(default_factory=Structures)
     subscriptions: Register = field(default_factory=Register)
-
-    @cached_property
-    def validation(self) -> WriteValidation:
-        """What every write is held to."""
-        return WriteValidation(self.validator, self.policy)
 
 
 @dataclass
@@ -82,6 +75,7 @@ class Call:
             bases=(self.request.base_url,),
             lenient=self.request.prefer.handling == "lenient",
             now_ms=self.engine.clock.now_ms(),
+            terminology=SearchTerminology(self),
         )
 
     @property

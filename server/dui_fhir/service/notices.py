@@ -10,6 +10,7 @@ from dui_fhir.domain.job import Job
 from dui_fhir.domain.plan import Operation, Precondition, Put
 from dui_fhir.service.drafts import Draft
 from dui_fhir.service.engine import Call
+from dui_fhir.service.tenant_settings import is_settings
 from dui_fhir.subscriptions import rules
 from dui_fhir.subscriptions.matching import Made, handshake_job, jobs_for
 from dui_fhir.subscriptions.register import is_marker, mark
@@ -28,7 +29,7 @@ def issues(call: Call, change: Change, *, by_server: bool) -> tuple[Issue, ...]:
     """Return what is wrong with a subscription that a client writes."""
     if by_server:
         return ()
-    if is_marker(change.type, change.id):
+    if is_marker(change.type, change.id) or is_settings(change.type, change.id):
         return (_reserved(change),)
     if change.type != "Subscription" or change.after is None:
         return ()

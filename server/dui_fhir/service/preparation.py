@@ -20,6 +20,7 @@ from dui_fhir.service.engine import Call
 from dui_fhir.service.identity import unique_keys
 from dui_fhir.service.lookup import Lookup
 from dui_fhir.service.reader import TrackingReader, read_set
+from dui_fhir.service.standards import TERMINOLOGY_TYPES
 
 
 class Preparation:
@@ -67,6 +68,8 @@ class Preparation:
             self._call.engine.host.committed(changes, context)
         if any(d.type == "Organization" for d in self._wanted.drafts):
             self._call.engine.structures.forget(self._call.request.tenant)
+        if any(d.type in TERMINOLOGY_TYPES for d in self._wanted.drafts):
+            self._call.engine.standards.forget(self._call.request.tenant)
         if any(d.type == "Subscription" for d in self._wanted.drafts):
             self._call.engine.subscriptions.forget(self._call.request.tenant)
 
@@ -129,12 +132,29 @@ class _Found:
         call, change = self._call, self.change
         context = self._contexts.of(self.structure)
         references: tuple[Issue, ...] = ()
+        chosen: tuple[Issue, ...] = ()
         if change.after is not None:
+            chosen = self._chosen(change.after, context)
             references = dangling.dangling(
                 change.after, change.path, self._lookup, call.request.base_url, self._draft.left_base
             )
         ours = notices.issues(call, change, by_server=self._by_server)
-        return (*self._draft.issues, *references, *self._remarks, *ours, *call.engine.host.check(change, context))
+        return (
+            *self._draft.issues,
+            *chosen,
+            *references,
+            *self._remarks,
+            *ours,
+            *call.engine.host.check(change, context),
+        )
+
+    def _chosen(self, resource: Resource, context: Context) -> tuple[Issue, ...]:
+        """Return the faults against the profiles that the corridors choose: they are given a resource that is R4."""
+        profiles = self._call.engine.host.choose_profiles(resource, context)
+        if not profiles:
+            return ()
+        validation = self._call.engine.standards.of(self._call.request.tenant).validation
+        return validation.follow(resource, profiles, self._call.request, path=self._draft.path)
 
     def operation(self) -> Operation:
         """Return the operation of the plan."""
@@ -166,10 +186,10 @@ def _validity(call: Call, wanted: Drafts) -> dict[str, tuple[Issue, ...]]:
 
     Returns the remarks on each draft, by ``Type/id``. Raises: Unprocessable with the faults of all drafts.
     """
-    check, found = call.engine.validation.check, {}
+    standards, request, found = call.engine.standards, call.request, {}
     for draft in wanted.drafts:
         found[draft.reference] = (
-            check(draft.resource, call.request, path=draft.path) if draft.resource is not None else ()
+            standards.issues(request.tenant, draft.resource, request, draft.path) if draft.resource is not None else ()
         )
     if any(issue.blocking for issues in found.values() for issue in issues):
         raise Unprocessable([i for d in wanted.drafts for i in (*d.issues, *found[d.reference])])

@@ -16,6 +16,9 @@ from dui_fhir.terminology.versions import split
 
 Verdict = Literal["valid", "invalid", "unknown"]
 VERDICTS_KEPT = 20_000
+VERDICTS_KEPT_OVER = 4_000
+CONCEPTS_KEPT_OVER = 20_000
+"""Bounds of what one tenant adds: about 20 MB at worst."""
 
 
 class Terminology:
@@ -25,19 +28,25 @@ class Terminology:
     ``remove`` swap what readers see.
     """
 
-    def __init__(self, resources: Iterable[Resource] = (), base: Registry | None = None) -> None:
+    def __init__(
+        self, resources: Iterable[Resource] = (), base: Registry | None = None, *, verdicts_kept: int = VERDICTS_KEPT
+    ) -> None:
         self._base = base or builtin()
         self._own = Loaded(resources)
+        self._verdicts_kept = verdicts_kept
         self._swap()
 
     def _swap(self) -> None:
         self.registry = self._base.under(self._own)
-        self._verdict = lru_cache(maxsize=VERDICTS_KEPT)(self._judged)
+        self._verdict = lru_cache(maxsize=self._verdicts_kept)(self._judged)
 
     def over(self, source: Source) -> "Terminology":
-        """Return this terminology with a source on top, such as what a tenant has stored. Its own verdicts are not kept long:
-        to be made anew for each request."""
-        return Terminology((), self.registry.under(source))
+        """Return this terminology with a source on top, such as packages or what a tenant has stored.
+
+        Verdicts and indexed code systems are remembered: to be made anew when the source changes.
+        """
+        registry = self.registry.under(source, CONCEPTS_KEPT_OVER)
+        return Terminology((), registry, verdicts_kept=VERDICTS_KEPT_OVER)
 
     def add(self, resource: Resource) -> None:
         """Add or replace a CodeSystem, ValueSet or ConceptMap. Raises: ValueError for another resource or without ``url``."""

@@ -10,7 +10,6 @@ from dui_fhir.terminology.engine import Terminology
 from dui_fhir.terminology.expand import CODES_MAX
 from dui_fhir.terminology.languages import covers
 from dui_fhir.terminology.messages import Text
-from dui_fhir.terminology.stored import Stored
 
 _ADDED: dict[str, tuple[tuple[str, str, str], ...]] = {
     "ValueSet-expand": (
@@ -47,18 +46,11 @@ def definition(id: str) -> dict[str, Any]:
     return {**found, "affectsState": False, "parameter": [*found.get("parameter", ()), *added]}
 
 
-def operations(
-    terminology: Callable[[OperationRequest], Terminology] | Terminology, codes_max: int = CODES_MAX
-) -> list[Operation]:
+def operations(of: Callable[[OperationRequest], Terminology], codes_max: int = CODES_MAX) -> list[Operation]:
     """Return ``$expand``, ``$validate-code`` (twice), ``$lookup``, ``$subsumes`` and ``$translate``.
 
-    ``terminology``: the one of the server, or how to find the one of a request (by ``request.context.tenant``). What the
-    tenant has stored, and the actor may read, comes over it.
+    ``of`` finds the terminology of a request, by its tenant (``request.context.tenant``): what it has stored included.
     """
-
-    def of(request: OperationRequest) -> Terminology:
-        found = terminology if isinstance(terminology, Terminology) else terminology(request)
-        return found.over(Stored(request.context.reader))
 
     def expand(request: OperationRequest) -> dict[str, Any]:
         now = request.context.now.isoformat(timespec="milliseconds")

@@ -91,9 +91,9 @@ class Registry:
         """Return this registry with resources on top, for one request."""
         return self.under(Loaded(resources))
 
-    def under(self, source: Source) -> "Registry":
-        """Return this registry with a source on top."""
-        return Registry([source, *self.sources], self._concepts_kept, self)
+    def under(self, source: Source, concepts_kept: int | None = None) -> "Registry":
+        """Return this registry with a source on top; ``concepts_kept`` bounds what is indexed of it."""
+        return Registry([source, *self.sources], concepts_kept or self._concepts_kept, self)
 
     def versions(self, kind: str, url: str) -> list[str]:
         """Return the versions known of a canonical, oldest first."""

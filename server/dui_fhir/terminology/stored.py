@@ -1,44 +1,117 @@
-"""The terminology resources that a tenant has stored, found by search, for the time of one request."""
+"""The terminology resources that a tenant has stored: known by canonical, read when they are asked for.
+
+What is known follows the history of the tenant: a change costs the reading of what changed.
+"""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from functools import lru_cache
 
-from dui_fhir.domain.context import Reader
+from dui_fhir.domain.query import Query
+from dui_fhir.domain.version import Version
+from dui_fhir.ports import Store
 from dui_fhir.terminology.concepts import Resource
+from dui_fhir.terminology.registry import KINDS
+
+RESOURCES_KEPT = 32
+_PAGE = 200
+
+
+class _Canonicals:
+    """Canonicals of one kind. ``head``: sequence of the last version seen. Values are replaced whole, never changed."""
+
+    def __init__(self, head: int = 0, by_id: dict[str, tuple[str, str, str]] | None = None) -> None:
+        self.head = head
+        self.by_id = by_id or {}
+        self.by_url: dict[str, dict[str, str]] = {}
+        self.supplements: dict[str, list[str]] = {}
+        for id, (url, version, supplemented) in self.by_id.items():
+            self.by_url.setdefault(url, {})[version] = id
+            if supplemented:
+                self.supplements.setdefault(supplemented, []).append(id)
+
+    def after(self, head: int, versions: Iterable[Version]) -> "_Canonicals":
+        """Return what is known once these versions, the oldest first, are."""
+        by_id = dict(self.by_id)
+        for version in versions:
+            by_id.pop(version.id, None)
+            facts = None if version.deleted else _facts(version.resource())
+            if facts is not None:
+                by_id[version.id] = facts
+        return _Canonicals(head, by_id)
+
+
+def _facts(resource: Resource) -> tuple[str, str, str] | None:
+    url, version = resource.get("url"), resource.get("version")
+    if not isinstance(url, str):
+        return None
+    supplemented = str(resource.get("supplements") or "").partition("|")[0]
+    return url, version if isinstance(version, str) else "", supplemented
 
 
 class Stored:
-    """What a reader gives of CodeSystem, ValueSet and ConceptMap; each canonical is searched once."""
+    """See :class:`dui_fhir.terminology.registry.Source`. A value: :meth:`current` returns the one to use."""
 
-    def __init__(self, reader: Reader) -> None:
-        self._reader = reader
-        self._found: dict[tuple[str, str], dict[str, Resource]] = {}
+    def __init__(self, store: Store, known: dict[str, _Canonicals] | None = None) -> None:
+        self._store = store
+        self._known = known or {kind: _Canonicals() for kind in KINDS}
+        self._read = lru_cache(maxsize=RESOURCES_KEPT)(self._current)
 
-    def _by_version(self, kind: str, url: str) -> dict[str, Resource]:
-        held = self._found.get((kind, url))
-        if held is None:
-            rows = self._reader.search(kind, [("url", _exact(url))]) if url else []
-            held = self._found[kind, url] = {row.get("version", ""): row for row in rows if row.get("url") == url}
-        return held
+    def __bool__(self) -> bool:
+        return any(known.by_id for known in self._known.values())
+
+    def current(self) -> "Stored":
+        """Return this object where nothing was written since, else a new one. One look into the history of each kind."""
+        known = {kind: self._updated(kind, before) for kind, before in self._known.items()}
+        return self if all(known[kind] is self._known[kind] for kind in KINDS) else Stored(self._store, known)
+
+    def _updated(self, kind: str, before: _Canonicals) -> _Canonicals:
+        newest = self._store.history(type=kind, limit=1).versions
+        if not newest or newest[0].sequence == before.head:
+            return before
+        head = newest[0].sequence
+        # what is written between the two readings is read again at the next question
+        found = self._since(kind, before.head) if before.head else self._all(kind)
+        return before.after(head, found)
+
+    def _all(self, kind: str) -> Iterator[Version]:
+        query = Query(types=(kind,), limit=_PAGE)
+        while True:
+            page = self._store.search(query)
+            yield from page.matches
+            if page.next is None:
+                return
+            query = replace(query, after=page.next)
+
+    def _since(self, kind: str, head: int) -> list[Version]:
+        found: list[Version] = []
+        before: int | None = None
+        while True:
+            page = self._store.history(type=kind, limit=_PAGE, before=before)
+            found += [version for version in page.versions if version.sequence > head]
+            if page.next is None or page.versions[-1].sequence <= head:
+                return found[::-1]
+            before = page.next
+
+    def _current(self, kind: str, id: str) -> Resource | None:
+        found = self._store.read(kind, id)
+        return None if found is None or found.deleted else found.resource()
 
     def versions(self, kind: str, url: str) -> Iterable[str]:
         """Return the versions stored of a canonical."""
-        return self._by_version(kind, url).keys()
+        return self._known[kind].by_url.get(url, {}).keys()
 
     def get(self, kind: str, url: str, version: str) -> Resource | None:
         """Return a resource."""
-        return self._by_version(kind, url).get(version)
+        id = self._known[kind].by_url.get(url, {}).get(version)
+        return None if id is None else self._read(kind, id)
 
     def all(self, kind: str) -> Iterator[Resource]:
-        """Return the resources of a kind. Raises: Unprocessable over 1 000."""
-        return (row for row in self._reader.search(kind, []) if "url" in row)
+        """Return the resources of a kind."""
+        found = (self._current(kind, id) for id in self._known[kind].by_id)
+        return (resource for resource in found if resource is not None)
 
     def supplements(self, url: str) -> Iterable[Resource]:
         """Return the supplements of a code system."""
-        return self._reader.search("CodeSystem", [("supplements", _exact(url))])
-
-
-def _exact(value: str) -> str:
-    """Escape a value for a search (FHIR R4, search.html#escaping)."""
-    for character in ("\\", "$", ",", "|"):
-        value = value.replace(character, "\\" + character)
-    return value
+        found = (self._read("CodeSystem", id) for id in self._known["CodeSystem"].supplements.get(url, ()))
+        return [resource for resource in found if resource is not None]

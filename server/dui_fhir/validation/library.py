@@ -1,14 +1,27 @@
 """Where profiles are found: given ones, packages, and those shipped, by canonical and version."""
 
 from collections.abc import Callable, Iterable, Mapping
+from difflib import get_close_matches
 from threading import RLock
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from dui_fhir.definitions.elements import kind
 from dui_fhir.validation.spec import BASE, Spec, build
 
 Structure = Mapping[str, Any]
 _DEPTH_MAX = 20
+CANONICALS_KEPT = 4096
+_CANONICAL_CHARACTERS_KEPT = 500
+T = TypeVar("T")
+
+
+def keep(answers: dict[str, T], canonical: str, answer: T) -> T:
+    """Remember and return an answer about a canonical. Clients write canonicals: at a bound all answers are forgotten."""
+    if len(answers) >= CANONICALS_KEPT:
+        answers.clear()
+    if len(canonical) <= _CANONICAL_CHARACTERS_KEPT:
+        answers[canonical] = answer
+    return answer
 
 
 class Source(Protocol):
@@ -19,6 +32,9 @@ class Source(Protocol):
 
     def versions(self, url: str) -> list[str]:
         """Return the versions of a definition that the source has."""
+
+    def canonicals(self) -> Iterable[str]:
+        """Return the urls of the definitions that the source has."""
 
 
 class Given:
@@ -43,6 +59,10 @@ class Given:
     def versions(self, url: str) -> list[str]:
         """Return the versions of a definition, in the order given."""
         return [str(s["version"]) for s in self._by_url.get(url, ()) if s.get("version")]
+
+    def canonicals(self) -> Iterable[str]:
+        """Return the urls held."""
+        return self._by_url.keys()
 
 
 def _matches(version: str, wanted: str) -> bool:
@@ -92,9 +112,10 @@ class Library:
 
     def structure(self, canonical: str) -> Structure | None:
         """Return the definition of a canonical, with or without ``|version``."""
-        if canonical not in self._found:
-            self._found[canonical] = self._find(canonical)
-        return self._found[canonical]
+        try:
+            return self._found[canonical]
+        except KeyError:
+            return keep(self._found, canonical, self._find(canonical))
 
     def _find(self, canonical: str) -> Structure | None:
         url, _, version = canonical.partition("|")
@@ -112,19 +133,34 @@ class Library:
         versions = dict.fromkeys(v for s in self._sources for v in s.versions(canonical))
         return [f"{canonical}|{v}" for v in versions if taken is not None and v != taken.get("version")]
 
+    def nearest(self, canonical: str) -> str | None:
+        """Return the known canonical that an unknown one was most likely meant to be; None where none looks like it.
+
+        Reads all that ships: for an answer to a person, not for each write.
+        """
+        url, _, version = canonical.partition("|")
+        known = sorted({u for source in self._sources for u in source.canonicals()})
+        if version and url in known:
+            return f"{url}|{next(v for s in self._sources for v in s.versions(url))}"
+        tails = {u.rpartition("/")[2]: u for u in known}
+        close = get_close_matches(url, known, n=1, cutoff=0.8)
+        close = close or [tails[t] for t in get_close_matches(url.rpartition("/")[2], tails, n=1, cutoff=0.7)]
+        return close[0] if close else None
+
     def type_of(self, canonical: str) -> str | None:
         """Return the R4 type that a canonical constrains or defines; None where it is not known."""
-        if canonical not in self._types:
+        try:
+            return self._types[canonical]
+        except KeyError:
             name = canonical.partition("|")[0].removeprefix(BASE)
-            structure = None if kind(name) is not None else self.structure(canonical)
-            self._types[canonical] = name if kind(name) is not None else _type(structure)
-        return self._types[canonical]
+            return keep(self._types, canonical, name if kind(name) is not None else _type(self.structure(canonical)))
 
     def is_base(self, canonical: str) -> bool:
         """Return whether a canonical is that of an R4 type, which the base check covers."""
-        if canonical not in self._bases:
-            self._bases[canonical] = self._is_base(canonical)
-        return self._bases[canonical]
+        try:
+            return self._bases[canonical]
+        except KeyError:
+            return keep(self._bases, canonical, self._is_base(canonical))
 
     def _is_base(self, canonical: str) -> bool:
         url = canonical.partition("|")[0]
@@ -132,11 +168,14 @@ class Library:
 
     def spec(self, canonical: str) -> Spec | None:
         """Return the tree of a profile; None where it, or the type it constrains, is not known."""
-        if canonical not in self._specs:
-            with self._lock:  # a tree half completed by one thread must not be kept by another
-                if canonical not in self._specs:
-                    self._specs[canonical] = self._build(canonical)
-        return self._specs[canonical]
+        try:
+            return self._specs[canonical]
+        except KeyError:
+            pass
+        with self._lock:  # a tree half completed by one thread must not be kept by another
+            if canonical in self._specs:
+                return self._specs[canonical]
+            return keep(self._specs, canonical, self._build(canonical))
 
     def _build(self, canonical: str) -> Spec | None:
         structure = self.structure(canonical)

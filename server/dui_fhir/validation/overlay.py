@@ -13,7 +13,7 @@ from dui_fhir.definitions.elements import resource_types
 from dui_fhir.validation.bindings import binding
 from dui_fhir.validation.faults import Path, Report, render
 from dui_fhir.validation.invariants import Rule, rule
-from dui_fhir.validation.library import Library
+from dui_fhir.validation.library import Library, keep
 from dui_fhir.validation.matching import fits, same
 from dui_fhir.validation.narrative import language_fault
 from dui_fhir.validation.relative import outside_duration
@@ -144,10 +144,11 @@ class Overlay:
 
     def profile(self, canonical: str) -> ItemCheck | None:
         """Return the check of a profile on a resource or a data type; None where the profile is not known."""
-        if canonical not in self._roots:
+        try:
+            return self._roots[canonical]
+        except KeyError:
             spec = self.library.spec(canonical)
-            self._roots[canonical] = None if spec is None else self.element(_without_url(spec))
-        return self._roots[canonical]
+            return keep(self._roots, canonical, None if spec is None else self.element(_without_url(spec)))
 
     def check_any_version(self, canonical: str, item: Item, report: Report) -> None:
         """Report what breaks a definition of which any version will do: the url of an extension cannot name one.

@@ -8,8 +8,9 @@ files of ours, named by number. A package lives in ``<folder>/<id>#<version>``.
 import re
 import shutil
 import tarfile
+import tempfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -17,7 +18,9 @@ from typing import IO, Any
 import orjson
 
 from dui_fhir.domain.errors import DuiError, Unprocessable
-from dui_fhir.validation.library import Given, Structure
+from dui_fhir.validation import shelf
+from dui_fhir.validation.library import Structure
+from dui_fhir.validation.shelf import Entry, Shelves, entries
 
 FILES_MAX = 20_000
 FILE_BYTES_MAX = 50_000_000
@@ -35,8 +38,8 @@ _KEPT = _TERMINOLOGY | {
     "Questionnaire",
     "OperationDefinition",
 }
-_FORMAT = 1
-"""Raised when the files written change their shape: older folders are then read as absent."""
+_FORMAT = 2
+"""Raised when the files written change their shape; older folders are written anew when they are read."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -95,44 +98,81 @@ def remove(id: str, version: str, store_dir: Path) -> bool:
     return True
 
 
+def stamp(store_dir: Path) -> int:
+    """Return what changes when a package is added to a folder or removed from it: one ``stat``. 0 without folder."""
+    try:
+        return store_dir.stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0
+
+
 class Packages:
-    """The profiles of the packages of a folder, as a source of a library: each package read at its first use."""
+    """The profiles of the packages of a folder, as a source of a library: each definition read when it is asked for."""
 
     def __init__(self, store_dir: Path) -> None:
         self._folder = store_dir
-        self._index: dict[str, list[tuple[str, int, Path]]] = {}
-        self._read: dict[Path, Given] = {}
+        self._shelves = Shelves()
+        self._index: dict[str, list[Entry]] = {}
         for package in list_packages(store_dir):
-            path = store_dir / package.key
-            for url, version in orjson.loads((path / "profiles.index.json").read_bytes()):
-                self._index.setdefault(url, []).append((version, len(self._index), path))
+            for entry in entries(store_dir / package.key, "profiles"):
+                self._index.setdefault(entry.url, []).append(entry)
 
     def find(self, url: str, version: str | None) -> Structure | None:
         """Return a definition; without version, that of the latest package that has it."""
-        for known, _, path in reversed(self._index.get(url, [])):
-            if version is None or known == version or known.startswith(version + "."):
-                return self._given(path).find(url, known)
+        for entry in reversed(self._index.get(url, [])):
+            if version is None or entry.version == version or entry.version.startswith(version + "."):
+                return self._shelves.read(entry)
         return None
 
     def versions(self, url: str) -> list[str]:
         """Return the versions of a definition, the latest first."""
-        return [version for version, _, _ in reversed(self._index.get(url, []))]
+        return [entry.version for entry in reversed(self._index.get(url, []))]
 
-    def _given(self, path: Path) -> Given:
-        if path not in self._read:
-            self._read[path] = Given(orjson.loads((path / "profiles.json").read_bytes()))
-        return self._read[path]
+    def canonicals(self) -> Iterator[str]:
+        """Yield the urls of the profiles held."""
+        yield from self._index
 
-    def terminology(self) -> Iterator[dict[str, Any]]:
-        """Yield the code systems, value sets and concept maps of all packages, the older versions first."""
-        for package in list_packages(self._folder):
-            yield from orjson.loads((self._folder / package.key / "terminology.json").read_bytes())
+    def terminology(self) -> "PackageTerminology":
+        """Return the code systems, value sets and concept maps of all packages, as a source of a terminology."""
+        keys = [package.key for package in list_packages(self._folder)]
+        return PackageTerminology(e for key in keys for e in entries(self._folder / key, "terminology"))
 
     def others(self, type: str) -> Iterator[dict[str, Any]]:
         """Yield the resources of another kind: ``SearchParameter``, ``Questionnaire``…"""
         for package in list_packages(self._folder):
-            rows = orjson.loads((self._folder / package.key / "others.json").read_bytes())
-            yield from (r for r in rows if r["resourceType"] == type)
+            yield from self._shelves.all(e for e in entries(self._folder / package.key, "others") if e.kind == type)
+
+
+class PackageTerminology:
+    """See :class:`dui_fhir.terminology.registry.Source`; of one canonical and version, the latest package's counts."""
+
+    def __init__(self, found: Iterable[Entry] = ()) -> None:
+        self._shelves = Shelves()
+        self._index: dict[tuple[str, str], dict[str, Entry]] = {}
+        for entry in found:
+            if entry.url:
+                self._index.setdefault((entry.kind, entry.url), {})[entry.version] = entry
+
+    def versions(self, kind: str, url: str) -> Iterable[str]:
+        """Return the versions held of a canonical."""
+        return self._index.get((kind, url), {}).keys()
+
+    def get(self, kind: str, url: str, version: str) -> dict[str, Any] | None:
+        """Return a resource."""
+        entry = self._index.get((kind, url), {}).get(version)
+        return None if entry is None else self._shelves.read(entry)
+
+    def all(self, kind: str) -> Iterator[dict[str, Any]]:
+        """Return the resources of a kind."""
+        return self._shelves.all(self._entries(kind))
+
+    def supplements(self, url: str) -> Iterable[dict[str, Any]]:
+        """Return the supplements of a code system."""
+        found = (e for e in self._entries("CodeSystem") if e.supplements.partition("|")[0] == url)
+        return [self._shelves.read(entry) for entry in found]
+
+    def _entries(self, kind: str) -> Iterator[Entry]:
+        return (e for (held, _), versions in self._index.items() if held == kind for e in versions.values())
 
 
 def _read(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
@@ -210,11 +250,9 @@ def _described(manifest: Mapping[str, Any], rows: list[dict[str, Any]]) -> Packa
 
 def _write(folder: Path, package: Package, rows: list[dict[str, Any]]) -> None:
     profiles = [_lean(r) for r in rows if r["resourceType"] == "StructureDefinition" and isinstance(r.get("url"), str)]
-    _dump(folder / "profiles.json", profiles)
-    _dump(folder / "profiles.index.json", [[p["url"], str(p.get("version", ""))] for p in profiles])
-    _dump(folder / "terminology.json", [r for r in rows if r["resourceType"] in _TERMINOLOGY])
-    others = [r for r in rows if r["resourceType"] not in _TERMINOLOGY | {"StructureDefinition"}]
-    _dump(folder / "others.json", others)
+    shelf.write(folder, "profiles", profiles)
+    shelf.write(folder, "terminology", [r for r in rows if r["resourceType"] in _TERMINOLOGY])
+    shelf.write(folder, "others", [r for r in rows if r["resourceType"] not in _TERMINOLOGY | {"StructureDefinition"}])
     facts = {n: getattr(package, n) for n in ("id", "version", "canonical", "title", "dependencies", "counts")}
     _dump(folder / "package.json", {"format": _FORMAT, **facts})
 
@@ -246,9 +284,23 @@ def _load(path: Path) -> Package | None:
         row = orjson.loads((path / "package.json").read_bytes())
     except (OSError, ValueError):
         return None
-    if row.pop("format", None) != _FORMAT:
-        return None
-    return Package(**row)
+    written = row.pop("format", None)
+    package = Package(**row) if written in (1, _FORMAT) else None
+    if package is not None and written == 1:
+        _upgrade(path, package)
+    return package
+
+
+def _upgrade(path: Path, package: Package) -> None:
+    """Write anew a package of format 1, which held whole lists; another process may do the same at this moment."""
+    names = ("profiles", "terminology", "others")
+    rows = [r for name in names for r in orjson.loads((path / f"{name}.json").read_bytes())]
+    with tempfile.TemporaryDirectory(prefix=".upgrade-", dir=path) as folder:
+        fresh = Path(folder)
+        _write(fresh, package, rows)
+        # the description last: until it is there, the format is still the former
+        for file in sorted(fresh.iterdir(), key=lambda f: f.name == "package.json"):
+            file.replace(path / file.name)
 
 
 def _with_missing(package: Package, store_dir: Path) -> Package:

@@ -87,18 +87,46 @@ class WriteValidation:
         place = path or str(resource.get("resourceType", "Resource"))
         softened = context is not None and context.reprise
         found = _softened(self._validator.base(resource, path=place), self._policy.structure)
-        for canonical in self._profiles(resource):
+        declared = self._declared(resource)
+        found += self._faults(resource, declared, place, softened)
+        chosen = self._policy.chosen.get(str(resource.get("resourceType")), ())
+        return _told([*found, *self._imposed(resource, [p for p in chosen if p not in declared], place, softened)])
+
+    def follow(
+        self, resource: Resource, profiles: Iterable[str], context: Circumstances | None = None, *, path: str = ""
+    ) -> tuple[Issue, ...]:
+        """Return the faults against profiles chosen by corridors, those that the resource declares left out: they count already.
+
+        A profile that is not known here is a warning: nobody checked what somebody asked to check.
+        """
+        place = path or str(resource.get("resourceType", "Resource"))
+        declared = self._declared(resource)
+        softened = context is not None and context.reprise
+        return _told(self._imposed(resource, [p for p in profiles if p not in declared], place, softened))
+
+    def _imposed(self, resource: Resource, profiles: Iterable[str], place: str, softened: bool) -> list[Issue]:
+        found = self._faults(resource, profiles, place, softened)
+        return [replace(i, severity="warning") if i.id == "validation-profile-unknown" else i for i in found]
+
+    def _faults(self, resource: Resource, profiles: Iterable[str], place: str, softened: bool) -> list[Issue]:
+        found: list[Issue] = []
+        for canonical in profiles:
             mode = self._policy.mode(canonical)
             if mode != "off":
                 faults = self._validator.profile(resource, canonical, path=place)
                 found += _softened(faults, "warn" if softened else mode)
-        return tuple(dict.fromkeys(i for i in found if i.severity != "information" and i.id != "validation-dom-6"))
+        return found
 
-    def _profiles(self, resource: Resource) -> tuple[str, ...]:
+    @staticmethod
+    def _declared(resource: Resource) -> tuple[str, ...]:
         meta = resource.get("meta")
         declared = meta.get("profile") if isinstance(meta, dict) else None
         named = [p for p in declared if isinstance(p, str)] if isinstance(declared, list) else []
-        return tuple(dict.fromkeys([*named, *self._policy.chosen.get(str(resource.get("resourceType")), ())]))
+        return tuple(dict.fromkeys(named))
+
+
+def _told(found: Iterable[Issue]) -> tuple[Issue, ...]:
+    return tuple(dict.fromkeys(i for i in found if i.severity != "information" and i.id != "validation-dom-6"))
 
 
 def _softened(issues: Iterable[Issue], mode: Mode) -> list[Issue]:

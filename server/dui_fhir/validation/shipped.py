@@ -1,6 +1,6 @@
 """The definitions that ship with the project, each file read at the first question about its canonicals."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 
@@ -78,6 +78,10 @@ class Shipped:
     def versions(self, url: str) -> list[str]:
         """Return the versions of a guide's definition that ship, the preferred one first."""
         return [v for p in self._candidates(url) for v in _package(p.id, p.version).versions(url)]
+
+    def canonicals(self) -> Iterable[str]:
+        """Return the urls of all profiles that ship, extensions of R4 aside."""
+        return [url for p in shipped_packages() for url in _package(p.id, p.version).canonicals()]
 
     def _candidates(self, url: str) -> list[ShippedPackage]:
         fitting = [p for p in reversed(shipped_packages()) if url.startswith(p.canonical)]

@@ -1,6 +1,7 @@
 """One call for all of validation: structure, profiles, terminology, invariants, references inside a Bundle."""
 
 from collections.abc import Iterable
+from copy import copy
 from typing import Any
 
 from dui_fhir.domain.change import Resource
@@ -30,6 +31,12 @@ class Validator:
         self.terminology = terminology
         self._overlay = Overlay(self.library)
         self._extensions = Extensions(self._overlay, unknown_extensions)
+
+    def over(self, terminology: Terminology) -> "Validator":
+        """Return this validator asking another terminology; what was compiled serves both."""
+        other = copy(self)
+        other.terminology = terminology
+        return other
 
     def validate(
         self, resource: Resource, profiles: Iterable[str] = (), *, path: str = "", declared: bool = True

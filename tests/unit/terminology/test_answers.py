@@ -142,34 +142,31 @@ def test_translate__both_ways__equivalence_seen_from_the_code() -> None:
     assert named(requests.convert(registry(), {"system": S, "code": "psy"}), "result") is False
 
 
-class Tenant:
-    """A reader of what a tenant has stored, that finds by canonical only."""
-
-    def __init__(self, *stored: dict[str, Any]) -> None:
-        self._stored = stored
-
-    def read(self, reference: str) -> None:
-        raise AssertionError(reference)
-
-    def search(self, type: str, params: Sequence[tuple[str, str]]) -> list[Any]:
-        assert all(name in ("url", "supplements") for name, _ in params)
-        wanted = dict(params)
-        rows = [r for r in self._stored if r["resourceType"] == type]
-        return [r for r in rows if all(r.get(name) == value for name, value in wanted.items())]
-
-
 class NoRenderer:
     def pdf(self, template: object, data: object) -> bytes:
         raise AssertionError(template)
 
 
-def request(parameters: dict[str, Any], tenant: Tenant) -> OperationRequest:
-    context = Context(tenant="t", actor=Actor(), now=datetime(2026, 1, 1, tzinfo=UTC), reader=tenant)
+class NoReader:
+    def read(self, reference: str) -> None:
+        raise AssertionError(reference)
+
+    def search(self, type: str, params: Sequence[tuple[str, str]]) -> list[Any]:
+        raise AssertionError(type)
+
+
+def request(parameters: dict[str, Any], tenant: str = "t") -> OperationRequest:
+    context = Context(tenant=tenant, actor=Actor(), now=datetime(2026, 1, 1, tzinfo=UTC), reader=NoReader())
     return OperationRequest(context=context, renderer=NoRenderer(), parameters=parameters)
 
 
 def test_operations__value_set_of_the_tenant__is_over_what_ships() -> None:
-    expand = next(o for o in operations(Terminology()) if o.definition["code"] == "expand")
+    tenants: dict[str, list[Any]] = {"a": [], "b": []}
+    expand = next(
+        o
+        for o in operations(lambda r: Terminology().over(Loaded(tenants[r.context.tenant])))
+        if o.definition["code"] == "expand"
+    )
     system = "http://hl7.org/fhir/administrative-gender"
     stored = value_set(
         "http://hl7.org/fhir/ValueSet/administrative-gender",
@@ -177,7 +174,8 @@ def test_operations__value_set_of_the_tenant__is_over_what_ships() -> None:
     )
     stored["version"] = "99.0.0"
     url = {"url": stored["url"]}
-    answers = [expand.run(request(url, tenant)).result for tenant in (Tenant(stored), Tenant())]
+    tenants["a"].append(stored)
+    answers = [expand.run(request(url, tenant)).result for tenant in tenants]
     assert [len(a["expansion"]["contains"]) for a in answers if a is not None] == [1, 4]
 
 
@@ -191,11 +189,11 @@ def test_operations__each__answers_without_writing() -> None:
         ("CodeSystem", "subsumes"): {"system": S, "codeA": "edu", "codeB": "psy"},
         ("ConceptMap", "translate"): {"system": S, "code": "edu"},
     }
-    found = operations(own)
+    found = operations(lambda _: own)
     assert {(o.definition["resource"][0], o.definition["code"]) for o in found} == set(given)
     for operation in found:
         kind, code = operation.definition["resource"][0], operation.definition["code"]
-        answer = operation.run(request(given[kind, code], Tenant()))
+        answer = operation.run(request(given[kind, code]))
         assert answer.result is not None
         assert not answer.writes
 

@@ -36,7 +36,8 @@ def _serve(call: Call, definition: Resource) -> ServiceResponse:
         resource = _stored(call)
     content.checked(resource, call.type)
     profiles = [str(inputs["profile"])] if inputs.get("profile") else []
-    issues: tuple[Issue, ...] = tuple(call.engine.validator.validate(resource, profiles))
+    standard = call.engine.standards.of(call.request.tenant, fresh=True)
+    issues: tuple[Issue, ...] = tuple(standard.validator.validate(resource, profiles))
     if mode is not None:
         issues = tuple(dict.fromkeys((*issues, *_remarks(call, _write(call, resource, mode)))))
     return _outcome(issues)
