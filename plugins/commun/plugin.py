@@ -6,15 +6,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from dui_fhir.api import Change, ClockRule, Context, Issue, Operation, Remark, Resource, hookimpl
 
-from . import contracts, deadlines, identities, kept, projects, sending, signing, stays, steps, transitions, worklist
+from . import contracts, deadlines, identities, kept, life, projects, sending, signing, stays, worklist
 
 Check = Callable[[Change, Context], Iterator[Issue]]
 
 CHECKS: Mapping[str, tuple[Check, ...]] = {
     "Patient": (identities.check,),
-    "Encounter": (stays.check, steps.check_encounter),
-    "EpisodeOfCare": (steps.check_episode,),
-    "ServiceRequest": (steps.check_request,),
+    "Encounter": (stays.check,),
     "Contract": (contracts.check,),
     "CarePlan": (projects.check,),
     "DocumentReference": (kept.check_content, signing.check_signature),
@@ -27,13 +25,13 @@ CHECKS: Mapping[str, tuple[Check, ...]] = {
 
 @hookimpl
 def check_resource(change: Change, context: Context) -> list[Issue]:
-    checks = (*CHECKS.get(change.type, ()), kept.check_archived)
+    checks = (*CHECKS.get(change.type, ()), *life.CHECKS.get(change.type, ()), kept.check_archived)
     return [issue for check in checks for issue in check(change, context)]
 
 
 @hookimpl
 def check_delete(change: Change, context: Context) -> list[Issue]:
-    return list(kept.check_archived(change, context))
+    return [issue for check in (kept.check_archived, *life.DELETIONS) for issue in check(change, context)]
 
 
 @hookimpl
@@ -53,7 +51,7 @@ def declare_clock_rules() -> list[ClockRule]:
 
 @hookimpl
 def declare_operations() -> list[Operation]:
-    return [*_ppa_operations(), *transitions.operations()]
+    return [*_ppa_operations(), *life.operations()]
 
 
 def _ppa_operations() -> Sequence[Operation]:
