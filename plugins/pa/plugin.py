@@ -6,7 +6,7 @@ from typing import Any
 
 from dui_fhir.api import Change, ClockRule, Context, Issue, Resource, hookimpl
 
-from . import aggir_response, deadlines
+from . import aggir_response, deadlines, gmp
 from .aggir_response import Contradictory, Declared, Partial
 
 STAY_IDENTIFIER = "https://identifiant-medicosocial-sejour.esante.gouv.fr"
@@ -18,6 +18,11 @@ DOCTOR = "10"
 @hookimpl
 def declare_clock_rules() -> list[ClockRule]:
     return list(deadlines.RULES)
+
+
+@hookimpl
+def declare_indicators() -> list[dict[str, Any]]:
+    return [{**gmp.GMP, "value": gmp.points}]
 
 
 @hookimpl

@@ -12,6 +12,7 @@ from dui_fhir import __version__, app
 from dui_fhir.domain.clock import SystemClock
 from dui_fhir.domain.errors import BadRequest
 from dui_fhir.domain.structure import Structure
+from dui_fhir.indicators.publication import publish
 from dui_fhir.plugin_host import PluginHost
 from dui_fhir.ports import Connector, Stores
 from dui_fhir.service.engine import Engine
@@ -80,6 +81,7 @@ def add_tenant(
         store = engine.stores.open(name) if known else engine.stores.create(name)
         for structure in chosen:
             register(store, structure, engine.extractor)
+        publish(store, engine.host, engine.extractor)
     finally:
         engine.stores.close()
     return [f"Organisme « {name} » {'complété' if known else 'créé'}.", *(_told(s) for s in chosen)]

@@ -23,6 +23,7 @@ from dui_fhir.definitions import search_parameters
 from dui_fhir.documents.renderer import TypstRenderer
 from dui_fhir.domain.clock import SystemClock
 from dui_fhir.domain.errors import ConfigurationError
+from dui_fhir.indicators import operations as indicators
 from dui_fhir.plugin_host import PluginHost
 from dui_fhir.ports import Clock, Stores
 from dui_fhir.rest import log
@@ -78,6 +79,7 @@ def build_engine(
             sign.operation(host),
             dmp_submit.operation(host),
             *subscription.operations(stores),
+            *indicators.operations(),
         ),
     )
 

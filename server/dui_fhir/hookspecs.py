@@ -192,7 +192,8 @@ def declare_indicators() -> Sequence[Mapping[str, Any]]:  # type: ignore[empty-b
     """Declare indicators that ``indicators.json`` cannot hold.
 
     When: once, at start-up.
-    Returns: mappings with the fields of an entry of ``indicators.json``.
+    Returns: mappings with the fields of an entry of ``indicators.json``; one that counts ``points`` adds ``value``, a pure
+        function from a resource and the parameters in force to its points (None = it does not count).
     Combined: concatenated after the files of the folders; an id given twice is refused.
     If it raises: the server does not start; plugin and file are named.
     Since: 0.1.

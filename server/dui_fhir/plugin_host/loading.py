@@ -120,7 +120,9 @@ class _Loading:
             yield from ((implementation.plugin, item) for item in answer)
 
     def _declare_entry(self, content: Content, entry: Any, schema: str) -> None:
-        faults = json_files.validate([entry], schema, CODE)
+        # a function is no JSON: what an indicator adds up may be one (hookspecs.declare_indicators)
+        told = {k: v for k, v in entry.items() if not callable(v)} if isinstance(entry, Mapping) else entry
+        faults = json_files.validate([told], schema, CODE)
         content.faults += faults
         if faults:
             return
