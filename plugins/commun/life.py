@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from dui_fhir.api import Change, Context, Issue, Operation
 
-from . import medication, medication_round, steps, transitions
+from . import exchanges, feed, liaison, medication, medication_round, receipts, steps, transitions, transmissions
 
 Check = Callable[[Change, Context], Iterator[Issue]]
 
@@ -13,10 +13,12 @@ CHECKS: Mapping[str, tuple[Check, ...]] = {
     "EpisodeOfCare": (steps.check_episode,),
     "ServiceRequest": (steps.check_request,),
     "MedicationAdministration": (medication.check,),
+    "Communication": (transmissions.check,),
 }
-DELETIONS: tuple[Check, ...] = (medication.check_delete,)
+DELETIONS: tuple[Check, ...] = (medication.check_delete, transmissions.check_delete)
 
 
 def operations() -> list[Operation]:
     """Return the operations of the life of a file."""
-    return [*transitions.operations(), *medication_round.operations()]
+    modules = (transitions, medication_round, receipts, feed, exchanges, liaison)
+    return [operation for module in modules for operation in module.operations()]
