@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from dui_fhir.connectors.dmp.client import DmpConnector
 
 
+    from dui_fhir.jobs.reindexing import Reindexing
 def check(settings: Settings) -> list[str]:
     """Load what ``serve`` would load, start nothing, write nothing.
 
@@ -138,7 +139,7 @@ def run_worker(settings: Settings, *, stop: threading.Event, once: bool = False)
     watch = Watch(engine)
     beside = [
         threading.Thread(target=work.run_forever, args=(stop,), name=name, daemon=True)
-        for name, work in (("bulk", bulk), ("clock", watch))
+        for name, work in (("bulk", bulk), ("clock", watch), ("reindex", reindexing))
     ]
     try:
         if once:
@@ -166,6 +167,7 @@ def run_clock(settings: Settings, day: date | None, tenant: str | None) -> list[
     try:
         tenants = [tenant] if tenant else engine.stores.names()
         return [run_day(engine, name, day or today(engine)).line(name) for name in tenants]
+    reindexing = reindexing_of(engine)
     finally:
         engine.stores.close()
 
@@ -174,6 +176,7 @@ def _subscriptions(engine: Engine) -> list[Connector]:
     """Return the connector of subscriptions where the settings admit some recipient: else no outbox need be looked at."""
     settings = engine.settings
     if not settings.subscription_hosts and not settings.nde_notifications_url:
+            reindexing.tick(stop)
         return []
     from dui_fhir.service.subscribing import SubscriptionStatuses
     from dui_fhir.subscriptions.delivery import SubscriptionConnector
@@ -188,6 +191,61 @@ def _subscriptions(engine: Engine) -> list[Connector]:
 
 def connectors_of(settings: Settings) -> "list[DmpConnector]":
     """Return the connectors that have an address. Raises: ConfigurationError (keys or certificates that do not load)."""
+def reindexing_of(engine: Engine) -> "Reindexing":
+    """Return what indexes again, where a search parameter was added."""
+    from dui_fhir.jobs.reindexing import Reindexer, Reindexing
+    from dui_fhir.jobs.worker import Worker
+    from dui_fhir.service.reader import TrackingReader
+
+    reindexer = Reindexer(engine)
+    worker = Worker(
+        engine.stores,
+        [reindexer],
+        engine.settings,
+        clock=engine.clock,
+        reader=lambda tenant: TrackingReader(engine.stores.open(tenant)),
+        index=engine.extractor.extract,
+    )
+    return Reindexing(reindexer, worker, engine.stores.names)
+
+
+def reindex(settings: Settings, tenant: str | None, *, told: Callable[[str], None]) -> None:
+    """Index again now what waits for it, in one tenant or all, telling the progress in French.
+
+    Raises: NotFound (``tenant-unknown``), ConfigurationError (``store-locked``: a server does it already).
+    """
+    from dui_fhir.jobs.reindexing import Reindexer
+    from dui_fhir.service.reindex import progress
+
+    engine = app.build_engine(settings, writer="own")
+    try:
+        reindexing = reindexing_of(engine)
+        for name in [tenant] if tenant else engine.stores.names():
+            store = engine.stores.open(name)
+            Reindexer(engine).begin(name)
+            while lines := [p.line(name) for p in progress(engine.tunings.fresh(name, store), store)]:
+                told("\n".join(lines))
+                if reindexing.run_one(name) == 0:
+                    break
+            else:
+                told(f"{name} : tous les paramètres de recherche sont indexés.")
+    finally:
+        engine.stores.close()
+
+
+def index_progress(settings: Settings) -> list[str]:
+    """Return one French line per tenant and base that is not fully indexed. Reads only."""
+    from dui_fhir.service.reindex import progress
+
+    engine = app.build_engine(settings, writer="client")
+    try:
+        names = engine.stores.names()
+        stores = {name: engine.stores.open(name) for name in names}
+        return [p.line(name) for name in names for p in progress(engine.tunings.of(name, stores[name]), stores[name])]
+    finally:
+        engine.stores.close()
+
+
     if not settings.dmp_url:
         return []
     from dui_fhir.connectors.dmp.client import DmpConnector

@@ -51,6 +51,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("search_full_text", str, "content", "Texte indexé : « content » (_text et _content), « text » ou « none »."),
     Setting("search_includes_max", int, 1000, "Ressources ajoutées à une page par _include et _revinclude."),
     Setting("meta_resources_max", int, 100_000, "Ressources étiquetées lues pour un $meta de type ou de système."),
+    Setting("search_parameters_max", int, 200, "Paramètres de recherche qu'un organisme peut ajouter."),
     Setting("write_attempts", int, 5, "Essais d'une écriture dont la lecture préalable a vieilli."),
     # validation of what is written
     Setting("validation_structure", str, "refuse", "Défaut de structure R4 : « refuse » ou « warn »."),

@@ -9,9 +9,10 @@ from dui_fhir.domain.change import Resource
 from dui_fhir.domain.errors import BadRequest
 from dui_fhir.domain.query import EVERYTHING, AllOf, AnyOf, Chain, IdIn, LastUpdatedIs, Node
 from dui_fhir.domain.reference import Reference, walk
-from dui_fhir.search.parse import RESULTS, parse
+from dui_fhir.search.parse import RESULTS
 from dui_fhir.service import content
 from dui_fhir.service.engine import Call
+from dui_fhir.service.incomplete import relied_on
 from dui_fhir.service.operations.record import OWNER_PARAM
 from dui_fhir.service.visibility import Visibility
 
@@ -87,5 +88,5 @@ def _filters(call: Call, given: Iterable[str], chosen: Iterable[str]) -> dict[st
                 "_typeFilter s'écrit Type?critères, pour un type exporté, sans tri ni pagination.",
                 "_typeFilter is not a search of an exported type",
             )
-        by_type.setdefault(type, []).append(parse(type, params, call.options).query.where)
+        by_type.setdefault(type, []).append(relied_on(call, type, tuple(params)).query.where)
     return {type: some[0] if len(some) == 1 else AnyOf(tuple(some)) for type, some in by_type.items()}

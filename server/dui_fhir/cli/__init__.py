@@ -23,6 +23,7 @@ COMMANDS = {
     "backup": "backup",
     "restore": "restore",
     "verify": "verify",
+    "reindex": "reindex",
     "upgrade": "upgrade",
 }
 """Sub-command → module; loaded when used, so that ``--help`` and short commands start at once."""

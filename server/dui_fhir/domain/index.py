@@ -112,7 +112,8 @@ class IndexValues:
         """Return these values with those of some parameters taken from ``other``; the full text stays."""
         kept = self._where(lambda param: stem(param) not in params)
         added = other.of(params)
-        return replace(kept, **{name: (*getattr(kept, name), *getattr(added, name)) for name in _ARRAYS})
+        both: dict[str, Any] = {name: (*getattr(kept, name), *getattr(added, name)) for name in _ARRAYS}
+        return replace(kept, **both)
 
     def _where(self, wanted: Callable[[str], bool], **others: Any) -> "IndexValues":
         kept: dict[str, Any] = {name: tuple(v for v in getattr(self, name) if wanted(v[0])) for name in _ARRAYS}

@@ -83,12 +83,12 @@ class Worker:
         self._tasks = tasks or PlainTasks(index)
         self._random = random or Random()  # noqa: S311 - jitter, not a secret
 
-    def run_once(self, tenant: str, stop: threading.Event | None = None) -> int:
-        """Handle all jobs of a tenant that are due; return how many. ``stop`` set: leave after the current one."""
+    def run_once(self, tenant: str, stop: threading.Event | None = None, *, limit: int | None = None) -> int:
+        """Handle the jobs of a tenant that are due, at most ``limit``; return how many. ``stop`` set: leave after this one."""
         if not self._connectors:
             return 0
         store, handled = self._stores.open(tenant), 0
-        while stop is None or not stop.is_set():
+        while (stop is None or not stop.is_set()) and handled != limit:
             claimed = store.claim_jobs(
                 kinds=tuple(self._connectors), limit=1, lease_s=float(self._settings.job_lease_s)
             )

@@ -6,8 +6,8 @@ from urllib.parse import parse_qsl
 from dui_fhir.domain.errors import PreconditionFailed
 from dui_fhir.domain.plan import MatchesAre
 from dui_fhir.domain.version import Version
-from dui_fhir.search.parse import parse
 from dui_fhir.service.engine import Call
+from dui_fhir.service.incomplete import relied_on
 from dui_fhir.service.message import Params
 
 
@@ -44,7 +44,7 @@ def find_params(call: Call, type: str, params: Params, path: str = "") -> Found:
             "conditional interaction without criteria",
             where,
         )
-    query = replace(parse(type, wanted, replace(call.options, lenient=False)).query, limit=2, sort=())
+    query = replace(relied_on(call, type, wanted).query, limit=2, sort=())
     matches = call.store.search(query).matches
     if len(matches) > 1:
         raise PreconditionFailed.of(

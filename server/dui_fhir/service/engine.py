@@ -8,6 +8,7 @@ from dui_fhir.definitions import SearchRegistry
 from dui_fhir.domain.change import Resource
 from dui_fhir.domain.context import Renderer
 from dui_fhir.domain.operation import Operation
+from dui_fhir.domain.plan import Refused
 from dui_fhir.plugin_host import PluginHost
 from dui_fhir.ports import Clock, Store, Stores
 from dui_fhir.search.extract import Extractor
@@ -15,6 +16,7 @@ from dui_fhir.search.options import SearchOptions
 from dui_fhir.service.message import ServiceRequest, ServiceResponse
 from dui_fhir.service.standards import SearchTerminology, Standards
 from dui_fhir.service.structures import Structures
+from dui_fhir.service.tuning import Tuned, Tunings
 from dui_fhir.settings import Settings
 from dui_fhir.subscriptions.register import Register
 
@@ -49,6 +51,16 @@ class Engine:
     structures: Structures = field(default_factory=Structures)
     subscriptions: Register = field(default_factory=Register)
 
+    @cached_property
+    def tunings(self) -> Tunings:
+        """The search parameters of each tenant."""
+        return Tunings(self.host.search_parameters(), self.options, self.extractor)
+
+    def learn(self, tenant: str, refused: Refused) -> None:
+        """Learn from a refused plan, before it is made again: others may have changed the tenant's configuration."""
+        self.subscriptions.refused(tenant, refused)
+        self.tunings.refused(tenant, refused)
+
 
 @dataclass
 class Call:
@@ -67,11 +79,23 @@ class Call:
         """The tenant's store. Raises: NotFound (``tenant-unknown``)."""
         return self.engine.stores.open(self.request.tenant)
 
+    @property
+    def tuned(self) -> Tuned:
+        """The search parameters of the tenant."""
+        return self.engine.tunings.of(self.request.tenant, self.store)
+
+    def renewed(self) -> bool:
+        """Look whether the tenant's search parameters changed, and take the new ones; True where they did."""
+        if not self.engine.tunings.changed(self.request.tenant, self.store):
+            return False
+        self.__dict__.pop("options", None)
+        return True
+
     @cached_property
     def options(self) -> SearchOptions:
         """How searches of this request are parsed."""
         return replace(
-            self.engine.options,
+            self.tuned.options,
             bases=(self.request.base_url,),
             lenient=self.request.prefer.handling == "lenient",
             now_ms=self.engine.clock.now_ms(),

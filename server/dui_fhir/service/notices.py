@@ -1,24 +1,28 @@
-"""What a write makes known: the jobs of the subscriptions it concerns, in its own transaction; and who may write these."""
+"""What a write makes known in its own transaction: to subscribers, and to the processes that must search and index otherwise."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from dui_fhir.domain import marker
 from dui_fhir.domain.body import Body
 from dui_fhir.domain.change import Change
 from dui_fhir.domain.issues import Issue
 from dui_fhir.domain.job import Job
 from dui_fhir.domain.plan import Operation, Precondition, Put
+from dui_fhir.service import adding
 from dui_fhir.service.drafts import Draft
 from dui_fhir.service.engine import Call
 from dui_fhir.service.tenant_settings import is_settings
 from dui_fhir.subscriptions import rules
 from dui_fhir.subscriptions.matching import Made, handshake_job, jobs_for
-from dui_fhir.subscriptions.register import is_marker, mark
+
+CONFIGURING = frozenset({"Subscription", "SearchParameter"})
+"""Types whose resources decide what every write must do."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Notices:
-    """What the plan gets besides: the marker of subscriptions where some are written, its version, and jobs."""
+    """What the plan gets besides: the marker where the tenant's configuration changes, its version, and jobs."""
 
     operations: tuple[Operation, ...]
     preconditions: tuple[Precondition, ...]
@@ -26,11 +30,13 @@ class Notices:
 
 
 def issues(call: Call, change: Change, *, by_server: bool) -> tuple[Issue, ...]:
-    """Return what is wrong with a subscription that a client writes."""
+    """Return what is wrong with a subscription or a search parameter that a client writes."""
     if by_server:
         return ()
-    if is_marker(change.type, change.id) or is_settings(change.type, change.id):
+    if marker.is_marker(change.type, change.id) or is_settings(change.type, change.id):
         return (_reserved(change),)
+    if change.type == "SearchParameter":
+        return adding.issues(call, change)
     if change.type != "Subscription" or change.after is None:
         return ()
     found = rules.check(change.after, change.before, call.engine.settings, call.options)
@@ -56,7 +62,7 @@ def _reserved(change: Change) -> Issue:
 
 def notices(call: Call, written: Sequence[tuple[Draft, Operation]]) -> Notices:
     """Return what the writes of a plan make known."""
-    known = call.engine.subscriptions.of(call.request.tenant, call.store, call.options)
+    known, tuned = call.engine.subscriptions.of(call.request.tenant, call.store, call.options), call.tuned
     ours = [draft for draft, _ in written if draft.type == "Subscription"]
     made = (
         [_made(draft, put) for draft, put in written if isinstance(put, Put) and _changes(draft, put)]
@@ -65,10 +71,12 @@ def notices(call: Call, written: Sequence[tuple[Draft, Operation]]) -> Notices:
     )
     now_ms, base_url = call.engine.clock.now_ms(), call.request.base_url
     handshakes = tuple(handshake_job(d.id, _next(d), base_url=base_url) for d in ours if _asks(d))
+    adopted = adding.adopted(call, [draft for draft, _ in written])
+    marks = ours or adopted.changes
     return Notices(
-        operations=(mark(call.engine.extractor),) if ours else (),
-        preconditions=(known.precondition,),
-        jobs=(*handshakes, *jobs_for(made, known.active, base_url=base_url, now_ms=now_ms)),
+        operations=(adding.mark(call, adopted.state),) if marks else (),
+        preconditions=(*dict.fromkeys((known.precondition, tuned.precondition)), *adopted.preconditions),
+        jobs=(*handshakes, *adopted.jobs, *jobs_for(made, known.active, base_url=base_url, now_ms=now_ms)),
     )
 
 

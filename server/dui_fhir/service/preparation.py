@@ -19,6 +19,7 @@ from dui_fhir.service.drafts import Draft, Drafts
 from dui_fhir.service.engine import Call
 from dui_fhir.service.identity import unique_keys
 from dui_fhir.service.lookup import Lookup
+from dui_fhir.service.notices import CONFIGURING
 from dui_fhir.service.reader import TrackingReader, read_set
 from dui_fhir.service.standards import TERMINOLOGY_TYPES
 
@@ -70,8 +71,9 @@ class Preparation:
             self._call.engine.structures.forget(self._call.request.tenant)
         if any(d.type in TERMINOLOGY_TYPES for d in self._wanted.drafts):
             self._call.engine.standards.forget(self._call.request.tenant)
-        if any(d.type == "Subscription" for d in self._wanted.drafts):
+        if any(d.type in CONFIGURING for d in self._wanted.drafts):
             self._call.engine.subscriptions.forget(self._call.request.tenant)
+            self._call.engine.tunings.forget(self._call.request.tenant)
 
     def _groups(self) -> list[tuple[Context, list[Change]]]:
         groups: dict[str | None, tuple[Context, list[Change]]] = {}
@@ -172,7 +174,7 @@ class _Found:
         )
 
     def _index(self, resource: Resource) -> IndexValues:
-        index = self._call.engine.extractor.extract(resource, bases=(self._call.request.base_url,))
+        index = self._call.tuned.extractor.extract(resource, bases=(self._call.request.base_url,))
         ours: list[ReferenceValue] = [*owner.links(resource)]
         if self._owner:
             ours.append(ReferenceValue("_dui_patient", "Patient", self._owner.removeprefix("Patient/")))

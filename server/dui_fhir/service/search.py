@@ -10,9 +10,10 @@ from dui_fhir.domain.version import Version
 from dui_fhir.ports import SearchPage
 from dui_fhir.search import paging
 from dui_fhir.search.includes import Include, reverse_query
-from dui_fhir.search.parse import ParsedSearch, compartment_node, parse
+from dui_fhir.search.parse import ParsedSearch, compartment_node
 from dui_fhir.service import bundles, content, projection
 from dui_fhir.service.engine import Call
+from dui_fhir.service.incomplete import parsed
 from dui_fhir.service.message import Params, ServiceResponse
 from dui_fhir.service.visibility import Visibility
 
@@ -47,10 +48,9 @@ def _parsed(call: Call) -> ParsedSearch:
     type = _type(call)
     token = next((value for name, value in call.request.params if name == paging.PARAM), None)
     if token is None:
-        return parse(type, call.request.params, call.options)
+        return parsed(call, type, call.request.params)
     continuation = paging.decode(call.engine.page_key, token, _place(call))
-    kept = replace(call.options, lenient=False)
-    return parse(continuation.type, continuation.params, kept).at(continuation.cursor)
+    return parsed(call, continuation.type, continuation.params, lenient=False).at(continuation.cursor)
 
 
 def _type(call: Call) -> str | None:
@@ -154,6 +154,6 @@ def _forward(call: Call, include: Include, sources: dict[_Key, Version]) -> Iter
 def _reverse(call: Call, include: Include, sources: dict[_Key, Version]) -> Iterator[tuple[_Key, Version]]:
     if not sources:
         return
-    query = reverse_query(include, sources, call.engine.registry, call.engine.settings.search_includes_max)
+    query = reverse_query(include, sources, call.tuned.registry, call.engine.settings.search_includes_max)
     for version in call.store.search(query).matches:
         yield (version.type, version.id), version

@@ -36,5 +36,5 @@ class OutboxTasks:
         return Plan(operations=(operation, *told.operations), preconditions=told.preconditions, jobs=told.jobs)
 
     def refused(self, tenant: str, refused: Refused) -> None:
-        """Learn of subscriptions that others wrote."""
-        self._engine.subscriptions.refused(tenant, refused)
+        """Learn of subscriptions and search parameters that others wrote."""
+        self._engine.learn(tenant, refused)

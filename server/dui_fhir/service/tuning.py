@@ -79,6 +79,11 @@ class Tunings:
         known = self._known.get(tenant)
         return self._read(tenant, store) if known is None else known
 
+    def fresh(self, tenant: str, store: Store) -> Tuned:
+        """Return what is so now."""
+        self.changed(tenant, store)
+        return self.of(tenant, store)
+
     def changed(self, tenant: str, store: Store) -> bool:
         """Look whether others changed the tenant's parameters since they were read, and read them again if so."""
         known = self._known.get(tenant)

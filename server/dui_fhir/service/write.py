@@ -45,7 +45,7 @@ def commit(call: Call, build: Callable[[], Drafts]) -> tuple[Stored, ...]:
         if isinstance(result, Committed):
             prepared.committed()
             return _stored(call, prepared, result)
-        call.engine.subscriptions.refused(call.request.tenant, result)
+        call.engine.learn(call.request.tenant, result)
         if result.reason == "unique":
             raise _held_by_another(wanted, result)
         # clients that collide once would collide again if all came back at the same moment

@@ -1,32 +1,18 @@
-"""The active subscriptions of each tenant, as every writing process knows them, without ever missing one.
-
-A marker resource gets a new version in each transaction that writes a Subscription. What a process has read of the
-subscriptions holds for one version of the marker, and every write has that version as precondition: a process that does
-not know of a new subscription is refused by the writer, reads them again, and writes then.
-"""
+"""The active subscriptions of each tenant, as every writing process knows them, without ever missing one: see ``domain.marker``."""
 
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Final
 
-from dui_fhir.domain.body import Body
-from dui_fhir.domain.change import Resource
+from dui_fhir.domain import marker
 from dui_fhir.domain.errors import BadRequest
-from dui_fhir.domain.plan import ABSENT, Put, Refused, VersionIs
+from dui_fhir.domain.plan import Refused, VersionIs
 from dui_fhir.domain.query import Query, TokenIs
 from dui_fhir.domain.version import Version
 from dui_fhir.ports import Store
-from dui_fhir.search.extract import Extractor
 from dui_fhir.search.options import SearchOptions
 from dui_fhir.subscriptions.subscription import Watched, watched
 
-MARKER: Final[Resource] = {
-    "resourceType": "Basic",
-    "id": "dui-subscriptions",
-    "meta": {"tag": [{"system": "urn:dui-fhir:tag", "code": "internal"}]},
-    "code": {"coding": [{"system": "urn:dui-fhir:basic", "code": "subscriptions"}]},
-}
 _PAGE = 500
 _log = logging.getLogger(__name__)
 
@@ -41,7 +27,7 @@ class Known:
     @property
     def precondition(self) -> VersionIs:
         """What must still be so when a plan that was judged by them is applied."""
-        return VersionIs(type=MARKER["resourceType"], id=MARKER["id"], version=self.marker)
+        return marker.precondition(self.marker)
 
 
 class Register:
@@ -63,27 +49,15 @@ class Register:
 
     def refused(self, tenant: str, refused: Refused) -> None:
         """Learn from a refusal: where it is the marker's, others wrote subscriptions."""
-        if is_marker(refused.type, refused.id):
+        if marker.is_marker(refused.type, refused.id):
             self.forget(tenant)
-
-
-def is_marker(type: str, id: str) -> bool:
-    """Tell whether this is the marker."""
-    return (type, id) == (MARKER["resourceType"], MARKER["id"])
-
-
-def mark(extractor: Extractor) -> Put:
-    """Return the operation by which a plan tells that it writes subscriptions."""
-    index = extractor.extract(MARKER)
-    return Put(type=MARKER["resourceType"], id=MARKER["id"], body=Body.of(MARKER), index=index, keep_if_same=False)
 
 
 def _read(store: Store, options: SearchOptions) -> Known:
     # the marker first: subscriptions written meanwhile make the plan refused, never forgotten
-    found = store.read(MARKER["resourceType"], MARKER["id"])
-    marker = ABSENT if found is None or found.deleted else found.version
+    found = store.read(marker.TYPE, marker.ID)
     active = () if found is None else tuple(_compiled(store, options))
-    return Known(marker=marker, active=active)
+    return Known(marker=marker.version_of(found), active=active)
 
 
 def _compiled(store: Store, options: SearchOptions) -> Iterator[Watched]:

@@ -5,7 +5,7 @@ write, or of :class:`dui_fhir.service.engine.Served`, which answer by themselves
 """
 
 from dui_fhir.service.engine import Served
-from dui_fhir.service.operations import document, everything, lastn, meta, purge, validate
+from dui_fhir.service.operations import document, everything, index_status, lastn, meta, purge, validate
 
 
 def served() -> tuple[Served, ...]:
@@ -15,6 +15,7 @@ def served() -> tuple[Served, ...]:
         *meta.operations(),
         document.operation(),
         lastn.operation(),
+        index_status.operation(),
         validate.operation(),
         *purge.operations(),
     )

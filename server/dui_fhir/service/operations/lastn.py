@@ -12,9 +12,9 @@ from dui_fhir.domain.change import Resource
 from dui_fhir.domain.errors import BadRequest, Unprocessable
 from dui_fhir.domain.query import SortKey
 from dui_fhir.domain.version import Version
-from dui_fhir.search.parse import parse
 from dui_fhir.service import bundles, content, parameters
 from dui_fhir.service.engine import Call, Served
+from dui_fhir.service.incomplete import relied_on
 from dui_fhir.service.message import Params, ServiceResponse
 from dui_fhir.service.visibility import Visibility
 
@@ -89,7 +89,7 @@ def _check(params: Params) -> None:
 
 
 def _newest_first(call: Call, params: Params) -> Iterator[Version]:
-    wanted = parse("Observation", params, call.options)
+    wanted = relied_on(call, "Observation", params)
     for node in Visibility(call).of("Observation"):
         wanted = wanted.within(node)
     query = replace(

@@ -85,7 +85,7 @@ def of_episode(call: Call, id: str) -> Record:
     for type in sorted(resource_types() - {"EpisodeOfCare"}):
         naming: list[Node] = [
             ReferenceIs(p.code, "EpisodeOfCare", id)
-            for p in call.engine.registry.for_type(type).values()
+            for p in call.tuned.registry.for_type(type).values()
             if p.type == "reference" and "EpisodeOfCare" in p.target
         ]
         within: list[Node] = [Chain(p, ("Encounter",), stays) for p in table.get(type, ())]
@@ -105,7 +105,7 @@ def between(call: Call, record: Record, low_ms: int, high_ms: int) -> Record:
 
 
 def _dated(call: Call, type: str, node: Node, low_ms: int, high_ms: int) -> Node:
-    known = call.engine.registry.for_type(type)
+    known = call.tuned.registry.for_type(type)
     date = next((d for d in _DATES if d in known and known[d].type == "date" and type != "Patient"), None)
     if date is None:
         return node
