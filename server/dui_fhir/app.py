@@ -29,6 +29,7 @@ from dui_fhir.ports import Clock, Stores
 from dui_fhir.rest import log
 from dui_fhir.rest.blueprint import Rest
 from dui_fhir.rest.errors import bad_http
+from dui_fhir.rest.indicators_page import IndicatorsPage
 from dui_fhir.rest.pages import Pages
 from dui_fhir.rest.plain_reads import PlainReads
 from dui_fhir.search.extract import Extractor
@@ -126,6 +127,7 @@ def create_app(settings: Settings, *, engine: Engine | None = None) -> Flask:
     rest = Rest(engine, OpenDoor())
     app.register_blueprint(rest.blueprint())
     app.register_blueprint(Pages(engine).blueprint())
+    app.register_blueprint(IndicatorsPage(rest).blueprint())
     app.wsgi_app = PlainReads(app.wsgi_app, rest)  # type: ignore[method-assign]
     app.register_error_handler(HTTPException, _http_error)
     app.extensions["dui_fhir"] = engine

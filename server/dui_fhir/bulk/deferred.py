@@ -11,7 +11,7 @@ from dui_fhir.service.message import ServiceRequest
 
 INTERACTIONS = frozenset({"search-type", "search-system", "search-compartment"})
 """Interactions whose answer is a set of resources, beside the operations in :data:`OPERATIONS`."""
-OPERATIONS = frozenset({"everything", "lastn"})
+OPERATIONS = frozenset({"everything", "lastn", "indicators", "evaluate-measure", "identity-worklist"})
 
 
 class Deferred:
@@ -31,8 +31,10 @@ class Deferred:
             )
         )
         bundle = json.loads(answer.body) if isinstance(answer.body, bytes) else answer.body
-        if not isinstance(bundle, dict) or bundle.get("resourceType") != "Bundle":
-            raise DuiError.of("core-bulk-answer", "La réponse n'est pas une liste de ressources.", "not a Bundle")
+        if not isinstance(bundle, dict) or "resourceType" not in bundle:
+            raise DuiError.of("core-bulk-answer", "La réponse n'est pas une liste de ressources.", "not a resource")
+        if bundle["resourceType"] != "Bundle":
+            bundle = {"entry": [{"resource": bundle}]}
         self._keep(bundle, folder, state)
         following = [link["url"] for link in bundle.get("link", ()) if link["relation"] == "next"]
         state.position = {

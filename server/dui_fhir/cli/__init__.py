@@ -14,6 +14,8 @@ COMMANDS = {
     "demo": "demo",
     "worker": "worker",
     "clock": "clock",
+    "indicators": "indicators",
+    "identities": "identities",
     "simulators": "simulators",
     "plugin": "plugin",
     "tenant": "tenant",

@@ -105,10 +105,10 @@ def _evaluate(call: Call) -> ServiceResponse:
 
 def _structure_of(call: Call, subject: object) -> Structure:
     name = str(subject).removeprefix(f"{call.request.base_url}/")
-    return _structure_named(call, name)
+    return structure_named(call, name)
 
 
-def _structure_named(call: Call, name: str) -> Structure:
+def structure_named(call: Call, name: str) -> Structure:
     """Return a structure by FINESS or by the reference of its Organization. Raises: NotFound (``structure-not-found``)."""
     known = {s.finess: s for s in structures_of(call)}
     wanted = name.removeprefix("Organization/")
@@ -155,9 +155,9 @@ def _indicators(call: Call) -> ServiceResponse:
 def _chosen(call: Call, inputs: dict[str, Any]) -> list[Structure]:
     if "id" in call.names:
         read.present(call.store.read("Organization", call.id), "Organization")
-        return [_structure_named(call, call.id)]
+        return [structure_named(call, call.id)]
     names = [n for given in inputs.get("structure", ()) for n in str(given).split(",") if n]
-    return [_structure_named(call, name) for name in dict.fromkeys(names)] or list(structures_of(call))
+    return [structure_named(call, name) for name in dict.fromkeys(names)] or list(structures_of(call))
 
 
 def period_of(inputs: dict[str, Any], given: Circumstances) -> Period:

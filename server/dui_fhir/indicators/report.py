@@ -152,7 +152,7 @@ def recomputed(report: Mapping[str, Any]) -> str | None:
     try:
         value = {
             "measure": report["measure"],
-            "structures": sorted(_finess(i["value"]) for i in report["identifier"]),
+            "structures": finess_of_report(report),
             "period": {"start": report["period"]["start"], "end": report["period"]["end"]},
             "parameters": json.loads(_part(report, "parametres")),
             **{code: _items(lists.get(code)) for code in ("numerator", "denominator")},
@@ -169,8 +169,9 @@ def _items(listed: Mapping[str, Any] | None) -> dict[str, Any] | None:
     return {"total": float(total), "items": [e["item"]["reference"] for e in listed.get("entry", ())]}
 
 
-def _finess(business: str) -> str:
-    return business.partition("/")[0][1:]
+def finess_of_report(report: Mapping[str, Any]) -> list[str]:
+    """Return the structures of a report, sorted: each identifier is ``3`` + FINESS + ``/`` + indicator + ``/`` + period."""
+    return sorted(str(i["value"]).partition("/")[0][1:] for i in report["identifier"])
 
 
 def _part(report: Mapping[str, Any], name: str) -> str:
@@ -191,4 +192,5 @@ def sentence(result: Result) -> str:
     exact = result.exact
     if exact is None:
         return REASONS[result.absent]
-    return f"{float(exact):.2f}".replace(".", ",") + f" {result.indicator.unit}"
+    rounded = f"{float(exact):.2f}".rstrip("0").rstrip(".").replace(".", ",")
+    return f"{rounded} {result.indicator.unit}"

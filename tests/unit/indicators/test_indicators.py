@@ -9,6 +9,9 @@ from dui_fhir_plugins.pa import aggir_response
 
 from dui_fhir.domain import json
 from dui_fhir.domain.errors import BadRequest, NotFound
+from dui_fhir.indicators.counting import Tally
+from dui_fhir.indicators.definition import Indicator
+from dui_fhir.indicators.evaluation import Result, grappe, indicator_named, masked
 from dui_fhir.indicators.period import Period, last_months
 from dui_fhir.indicators.report import proof_of, recomputed
 
@@ -184,9 +187,6 @@ def test_population__bounds_of_a_stay__first_and_last_day_count(world: Any, coun
 
 
 def test_target__just_below__is_not_reached(world: Any) -> None:
-    from dui_fhir.indicators.counting import Tally
-    from dui_fhir.indicators.evaluation import Result, indicator_named
-
     esms = indicator_named(world.engine.host, "ESMS-1")
     result = Result(
         indicator=esms,
@@ -407,3 +407,26 @@ def test_last_months__around_a_year__oldest_first() -> None:
     from datetime import date
 
     assert last_months(date(2026, 2, 28), 3) == ("2025-11", "2025-12", "2026-01")
+
+
+def test_masked__small_numbers__are_hidden_with_their_parts() -> None:
+    indicator = Indicator(
+        id="X", plugin="p", title="t", version="1", unit="%", source="s", status="jugement",
+        numerator_text="n", denominator_text="d",
+    )  # fmt: skip
+
+    def part(finess: str, numerator: int, denominator: int) -> Result:
+        return Result(
+            indicator=indicator,
+            structures=(finess,),
+            period=Period.month("2026-10"),
+            numerator=Tally(value=numerator, references=("Patient/p",)),
+            denominator=Tally(value=denominator, references=("Patient/p",)),
+        )
+
+    shown = masked(grappe([part("330000001", 4, 50), part("330000002", 20, 50)]), 5)
+
+    assert shown.exact == Fraction(24)
+    assert shown.numerator == Tally(value=24, references=())
+    assert [p.absent for p in shown.parts] == ["masked", ""]
+    assert masked(part("330000001", 0, 3), 5).denominator is None
