@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING
 
 from dui_fhir import __version__, app
 from dui_fhir.domain.clock import SystemClock
-from dui_fhir.domain.errors import BadRequest
+from dui_fhir.domain.errors import BadRequest, Conflict
 from dui_fhir.domain.structure import Structure
 from dui_fhir.indicators.publication import publish
 from dui_fhir.plugin_host import PluginHost
 from dui_fhir.ports import Connector, Stores
+from dui_fhir.service import standards, tenant_settings
 from dui_fhir.service.engine import Engine
 from dui_fhir.service.structures import list_structures, register
 from dui_fhir.settings import Settings
 from dui_fhir.store import open_stores
+from dui_fhir.validation.policy import Policy
 
 if TYPE_CHECKING:
     from dui_fhir.connectors.dmp.client import DmpConnector
@@ -113,6 +115,38 @@ def list_tenants(settings: Settings) -> list[tuple[str, tuple[Structure, ...]]]:
         return []
     with _opened(settings, writer="own") as stores:
         return [(name, list_structures(stores.open(name))) for name in stores.names()]
+
+
+def set_tenant(settings: Settings, name: str, key: str, values: Sequence[str]) -> list[str]:
+    """Change one setting of a tenant, or none = back to the server's. Returns: what was done and doubts, in French.
+
+    Raises: BadRequest (``tenant-setting``), NotFound (``tenant-unknown``), Conflict (``tenant-setting-race``).
+    """
+    if key not in standards.SETTINGS:
+        text = f"Réglage inconnu : « {key[:60]} ». Réglages d'un organisme : {', '.join(standards.SETTINGS)}."
+        raise BadRequest.of("tenant-setting", text, "unknown key")
+    if key not in standards.LISTS and len(values) > 1:
+        raise BadRequest.of("tenant-setting", f"{key} prend une seule valeur.", "several values")
+    changes = {key: tuple(values)}
+    standards.policy_of(Policy(), changes)
+    engine = app.build_engine(settings, writer="own")
+    try:
+        if not tenant_settings.save(engine.stores.open(name), engine.extractor, changes):
+            raise Conflict.of("tenant-setting-race", "Un autre réglage était en cours : recommencez.", "lost a race")
+        library = engine.standards.of(name, fresh=True).validator.library
+        doubts = [line for line in map(library.doubt, standards.canonicals(changes)) if line]
+    finally:
+        engine.stores.close()
+    return [
+        f"{name} : {key} {'réglé' if values else 'rendu au serveur'}.",
+        *(f"  Attention, profil {line}" for line in doubts),
+    ]
+
+
+def tenant_values(settings: Settings, name: str) -> Mapping[str, tuple[str, ...]]:
+    """Return the settings of a tenant's own. Raises: NotFound (``tenant-unknown``)."""
+    with _opened(settings, writer="own") as stores:
+        return tenant_settings.load(stores.open(name))[1]
 
 
 def run_worker(settings: Settings, *, stop: threading.Event, once: bool = False) -> None:

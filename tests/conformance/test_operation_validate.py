@@ -67,3 +67,15 @@ def test_validate__other_type__is_400(fhir: Fhir) -> None:
 
 def test_validate__absent__is_404(fhir: Fhir) -> None:
     assert fhir.get("Patient/absent/$validate").status_code == 404
+
+
+def test_validate__profile_not_known__is_an_error_that_names_the_nearest(fhir: Fhir) -> None:
+    asked = "https://hl7.fr/ig/fhir/core/StructureDefinition/fr-core-patiant"
+    for answer in (
+        fhir.post("Patient/$validate", _parameters(resource=GOOD, profile=asked)),
+        fhir.post(f"Patient/$validate?profile={asked}", GOOD),
+    ):
+        assert answer.status_code == 200
+        told = next(i for i in answer.json["issue"] if i["details"]["coding"][0]["code"] == "core-validate-profile")
+        assert told["severity"] == "error"
+        assert "fr-core-patient)" in told["details"]["text"]

@@ -21,6 +21,7 @@ COMMANDS = {
     "tenant": "tenant",
     "import": "importing",
     "ig": "ig",
+    "terminology": "terminology",
     "check": "check",
     "backup": "backup",
     "restore": "restore",

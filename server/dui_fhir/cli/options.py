@@ -47,6 +47,11 @@ def tenants(function: F) -> F:
     )(function)
 
 
+def one_tenant(function: F) -> F:
+    """Add ``--tenant``, once."""
+    return click.option("--tenant", help="Pour cet organisme seulement [défaut : pour tous]")(function)
+
+
 def settings_from(config: Path | None, **flags: Any) -> Settings:
     """Read file, environment and flags. Raises: SettingError."""
     given = {name: value for name, value in flags.items() if value not in (None, ())}

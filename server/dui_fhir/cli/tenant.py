@@ -63,6 +63,52 @@ def list_(config: Path | None, **flags: Any) -> None:
             )
 
 
+@command.command("set")
+@click.argument("name")
+@click.argument("key", metavar="CLÉ")
+@click.argument("values", nargs=-1, metavar="[VALEUR]...")
+@options.data
+@options.config
+def set_(name: str, key: str, values: tuple[str, ...], config: Path | None, **flags: Any) -> None:
+    """Règle l'organisme NAME ; sans valeur, il revient au réglage du serveur. Ce que dit l'organisme l'emporte.
+
+    \b
+    validation.structure  refuse | warn             défaut de structure R4
+    validation.declared   refuse | warn | off       défaut d'un profil déclaré
+    validation.profiles   "refuse CANONIQUE" ...    profils à part
+    validation.chosen     "Type CANONIQUE" ...      profils suivis même non déclarés
+
+    Une liste se donne entière. Exemple :
+
+    \b
+    dui-fhir tenant set alpha validation.chosen \\
+      "Patient https://hl7.fr/ig/fhir/core/StructureDefinition/fr-core-patient"
+    """
+    settings = options.settings_from(config, **flags)
+    from dui_fhir import administration
+
+    for text in administration.set_tenant(settings, name, key, values):
+        click.echo(text)
+
+
+@command.command()
+@click.argument("name")
+@options.data
+@options.config
+def show(name: str, config: Path | None, **flags: Any) -> None:
+    """Montre les réglages propres à l'organisme NAME."""
+    settings = options.settings_from(config, **flags)
+    from dui_fhir import administration
+
+    lines = administration.tenant_values(settings, name)
+    for key, values in lines.items():
+        click.echo(f"{key}")
+        for value in values:
+            click.echo(f"  {value}")
+    if not lines:
+        click.echo("Aucun réglage propre : ceux du serveur s'appliquent.")
+
+
 def structure(text: str) -> Structure:
     """Parse ``FINESS,category,name,address``. Raises: click.BadParameter."""
     parts = [part.strip() for part in text.split(",", 3)]

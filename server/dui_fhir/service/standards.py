@@ -123,7 +123,13 @@ class Standards:
 
 
 SETTINGS = ("validation.structure", "validation.declared", "validation.profiles", "validation.chosen")
-"""The settings that a tenant may have; the last two are lists of lines."""
+LISTS = frozenset(SETTINGS[2:])
+"""The settings that a tenant may have, and those of them that are lists of lines ``<mode or type> <canonical>``."""
+
+
+def canonicals(values: tenant_settings.Values) -> list[str]:
+    """Return the profiles that these settings name."""
+    return [line.strip().partition(" ")[2].strip() for name in LISTS for line in values.get(name, ())]
 
 
 def policy_of(server: Policy, values: tenant_settings.Values) -> Policy:

@@ -6,14 +6,18 @@ or tab; UTF-8.
 """
 
 import csv
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from io import StringIO
 from typing import Any
 
 from dui_fhir.domain.errors import BadRequest
+from dui_fhir.domain.issues import Issue
 
 ROWS_MAX = 200_000
+FAULTS_MAX = 200
+_CODE = re.compile(r"[^\s]+( [^\s]+)*")
 _YES = frozenset({"oui", "true", "1", "yes", "o", "vrai"})
 _NAMES = {"libelle": "display", "libellé": "display", "display": "display", "code": "code", "definition": "definition",
           "définition": "definition", "parent": "parent", "inactif": "inactive", "inactive": "inactive"}  # fmt: skip
@@ -30,20 +34,33 @@ class Target:
 
 
 def read(text: str, target: Target) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the CodeSystem and the ValueSet. Raises: BadRequest ``terminology-csv``, with the line at fault."""
+    """Return the CodeSystem and the ValueSet.
+
+    Raises: BadRequest ``terminology-csv`` with all faults together, each with its line, at most :data:`FAULTS_MAX`.
+    """
     body = text.removeprefix("\ufeff")
     rows = csv.reader(StringIO(body, newline=""), delimiter=_separator(body), strict=True)
+    faults: list[Issue] = []
+    concepts: dict[str, dict[str, Any]] = {}
     try:
-        columns = _columns(next(rows, []))
-        concepts = _concepts(rows, columns)
+        columns = _columns(next(rows, []), faults)
+        if columns:
+            concepts = _concepts(rows, columns, faults)
     except csv.Error as error:
-        raise _fault(f"not a CSV: {error}") from None
-    _check_parents(concepts)
+        faults.append(_fault(rows.line_num, "la ligne n'est pas du CSV (guillemets ?)", f"not a CSV: {error}"))
+    if faults:
+        raise BadRequest(faults[:FAULTS_MAX])
     return _code_system(target, concepts), _value_set(target)
 
 
-def _fault(diagnostics: str) -> BadRequest:
-    return BadRequest.of("terminology-csv", "La liste ne peut pas être lue : voir la ligne indiquée.", diagnostics)
+def _fault(line: int, text: str, diagnostics: str) -> Issue:
+    return Issue(
+        severity="error",
+        code="invalid",
+        id="terminology-csv",
+        text=f"Ligne {line} : {text}.",
+        diagnostics=f"line {line}: {diagnostics}",
+    )
 
 
 def _separator(text: str) -> str:
@@ -51,30 +68,76 @@ def _separator(text: str) -> str:
     return max(";,\t", key=first.count)
 
 
-def _columns(header: Sequence[str]) -> dict[str, int]:
+def _columns(header: Sequence[str], faults: list[Issue]) -> dict[str, int]:
     columns: dict[str, int] = {}
     for position, title in enumerate(header):
         name, _, language = title.strip().lower().partition(":")
         known = _NAMES.get(name)
         if known is not None:
             columns[f"display:{language}" if language else known] = position
-    if not {"code", "display"} <= set(columns):
-        raise _fault("line 1: columns code and libelle are needed")
-    return columns
+    if {"code", "display"} <= set(columns):
+        return columns
+    named = ", ".join(f"« {title.strip()[:40]} »" for title in header[:20]) or "aucune"
+    text = f"il faut les colonnes « code » et « libelle » (colonnes lues : {named})"
+    faults.append(_fault(1, text, "columns code and libelle are needed"))
+    return {}
 
 
-def _concepts(rows: Any, columns: Mapping[str, int]) -> dict[str, dict[str, Any]]:
+def _concepts(rows: Any, columns: Mapping[str, int], faults: list[Issue]) -> dict[str, dict[str, Any]]:
+    """Return the concepts by code, the faults of all lines being noted."""
     found: dict[str, dict[str, Any]] = {}
+    lines: dict[str, int] = {}
     for row in rows:
         if not any(cell.strip() for cell in row):
             continue
         concept = _concept(row, columns)
-        if not concept["code"] or concept["code"] in found:
-            raise _fault(f"line {rows.line_num}: code missing or given twice")
-        found[concept["code"]] = concept
+        _judge(concept, rows.line_num, lines, faults)
+        found.setdefault(concept["code"], concept)
+        lines.setdefault(concept["code"], rows.line_num)
         if len(found) > ROWS_MAX:
-            raise _fault(f"more than {ROWS_MAX} codes")
+            faults.append(_fault(rows.line_num, f"plus de {ROWS_MAX} codes", f"more than {ROWS_MAX} codes"))
+            break
+    _judge_parents(found, lines, faults)
     return found
+
+
+def _judge(concept: Mapping[str, Any], line: int, lines: Mapping[str, int], faults: list[Issue]) -> None:
+    code = concept["code"]
+    if not code:
+        faults.append(_fault(line, "le code manque", "code missing"))
+    elif code in lines:
+        faults.append(_fault(line, f"le code « {code[:60]} » est déjà à la ligne {lines[code]}", "code given twice"))
+    elif _CODE.fullmatch(code) is None:
+        faults.append(_fault(line, f"le code « {code[:60]} » contient des blancs en trop", "not a FHIR code"))
+    if not concept["display"]:
+        faults.append(_fault(line, "le libellé manque", "display missing"))
+
+
+def _judge_parents(concepts: Mapping[str, Mapping[str, Any]], lines: Mapping[str, int], faults: list[Issue]) -> None:
+    parents = {code: parent for code, concept in concepts.items() if (parent := _parent(concept))}
+    for code, parent in parents.items():
+        if parent not in concepts:
+            faults.append(
+                _fault(lines[code], f"le parent « {parent[:60]} » n'est pas un code de la liste", "no such parent")
+            )
+        elif _circular(code, parents):
+            faults.append(_fault(lines[code], f"le code « {code[:60]} » est son propre ancêtre", "circular parents"))
+    faults.sort(key=lambda issue: int(issue.diagnostics.split(":", 1)[0].removeprefix("line ")))
+
+
+def _parent(concept: Mapping[str, Any]) -> str | None:
+    return next((str(p["valueCode"]) for p in concept.get("property", ()) if p["code"] == "parent"), None)
+
+
+def _circular(code: str, parents: Mapping[str, str]) -> bool:
+    seen: set[str] = set()
+    at: str | None = code
+    while at is not None and at not in seen:
+        seen.add(at)
+        at = parents.get(at)
+        if at == code:
+            return True
+    return False
 
 
 def _concept(row: Sequence[str], columns: Mapping[str, int]) -> dict[str, Any]:
@@ -93,13 +156,6 @@ def _concept(row: Sequence[str], columns: Mapping[str, int]) -> dict[str, Any]:
     if others:
         concept["designation"] = [{"language": language, "value": value} for language, value in others]
     return concept
-
-
-def _check_parents(concepts: Mapping[str, Mapping[str, Any]]) -> None:
-    for concept in concepts.values():
-        for row in concept.get("property", ()):
-            if row["code"] == "parent" and row["valueCode"] not in concepts:
-                raise _fault("a parent is not one of the codes of the list")
 
 
 def _code_system(target: Target, concepts: Mapping[str, dict[str, Any]]) -> dict[str, Any]:

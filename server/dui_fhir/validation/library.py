@@ -133,6 +133,13 @@ class Library:
         versions = dict.fromkeys(v for s in self._sources for v in s.versions(canonical))
         return [f"{canonical}|{v}" for v in versions if taken is not None and v != taken.get("version")]
 
+    def doubt(self, canonical: str) -> str | None:
+        """Return a French clause where a canonical is not known here, with the nearest one that is; None where it is."""
+        if self.type_of(canonical) is not None:
+            return None
+        close = self.nearest(canonical)
+        return f"inconnu ici : {canonical[:200]}{f' (le plus proche : {close})' if close else ''}"
+
     def nearest(self, canonical: str) -> str | None:
         """Return the known canonical that an unknown one was most likely meant to be; None where none looks like it.
 

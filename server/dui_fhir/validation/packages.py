@@ -70,11 +70,24 @@ def add(path: Path, store_dir: Path) -> Package:
         manifest, rows = _read(path)
     except (tarfile.TarError, OSError, EOFError, zlib.error, ValueError) as error:
         raise _invalid("Ce fichier n'est pas un paquet FHIR lisible.", type(error).__name__) from error
-    package = _described(manifest, rows)
+    return _placed(_described(manifest, rows), rows, store_dir)
+
+
+def add_resources(manifest: Mapping[str, Any], rows: list[dict[str, Any]], store_dir: Path) -> Package:
+    """Put resources that come from no archive in ``store_dir`` as a package; the same version is replaced.
+
+    ``manifest``: ``name``, ``version``, ``title`` as in a ``package.json``. Raises: Unprocessable (``validation-package``).
+    """
+    return _placed(_described(manifest, rows), rows, store_dir)
+
+
+def _placed(package: Package, rows: list[dict[str, Any]], store_dir: Path) -> Package:
+    """Write a package beside, then put it in place at once."""
+    store_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     target = store_dir / package.key
     fresh = store_dir / f".{package.key}.part"
     shutil.rmtree(fresh, ignore_errors=True)
-    fresh.mkdir(parents=True)
+    fresh.mkdir()
     _write(fresh, package, rows)
     shutil.rmtree(target, ignore_errors=True)
     fresh.rename(target)

@@ -40,6 +40,21 @@ def test_read__faulty_list__refused_with_the_place(text: str, diagnostics: str) 
     assert caught.value.issues[0].id == "terminology-csv"
 
 
+def test_read__several_faults__all_told_with_their_lines() -> None:
+    text = "code;libelle;parent\nA;Un;B\nB;Deux;A\nA;Encore;\n;Sans code;\nC;;\nD;Quatre;Z\nE ;Cinq;\nF  G;Six;\n"
+    with pytest.raises(BadRequest) as caught:
+        read(text, TARGET)
+    assert [issue.text for issue in caught.value.issues] == [
+        "Ligne 2 : le code « A » est son propre ancêtre.",
+        "Ligne 3 : le code « B » est son propre ancêtre.",
+        "Ligne 4 : le code « A » est déjà à la ligne 2.",
+        "Ligne 5 : le code manque.",
+        "Ligne 6 : le libellé manque.",
+        "Ligne 7 : le parent « Z » n'est pas un code de la liste.",
+        "Ligne 9 : le code « F  G » contient des blancs en trop.",
+    ]
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.dictionaries(st.from_regex(r"[A-Z0-9]{1,5}", fullmatch=True), st.from_regex(r"[a-zé]{1,9}", fullmatch=True)))
 def test_read__any_codes__all_there(rows: dict[str, str]) -> None:

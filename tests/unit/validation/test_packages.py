@@ -91,7 +91,9 @@ def test_find__two_versions__each_is_there_and_the_latest_is_the_default(tmp_pat
 def test_terminology__added_guide__gives_its_value_sets(tmp_path: Path) -> None:
     add(_guide(tmp_path, "1.0.0"), tmp_path / "ig")
 
-    assert [r["url"] for r in Packages(tmp_path / "ig").terminology().all("ValueSet")] == ["https://example.org/ValueSet/v"]
+    assert [r["url"] for r in Packages(tmp_path / "ig").terminology().all("ValueSet")] == [
+        "https://example.org/ValueSet/v"
+    ]
 
 
 def test_remove__added_guide__leaves_nothing(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from dui_fhir.service.drafts import Draft, Drafts
 from dui_fhir.service.engine import Call, Served
 from dui_fhir.service.message import ServiceResponse
 from dui_fhir.service.preparation import Preparation
+from dui_fhir.service.standards import Standard
 
 _MODES = ("create", "update", "delete")
 
@@ -26,7 +27,8 @@ def operation() -> Served:
 
 def _serve(call: Call, definition: Resource) -> ServiceResponse:
     """Return an OperationOutcome. Raises: BadRequest (``core-validate-…``, and content that cannot be read as a resource)."""
-    inputs = parameters.of_call(call, definition)
+    # a resource posted bare comes with its mode and profile in the URL; Parameters hold theirs, which win
+    inputs = {**parameters.of_query(definition, call.request.params), **parameters.of_call(call, definition)}
     resource, mode = inputs.get("resource"), inputs.get("mode")
     if mode is not None and mode not in _MODES:
         raise BadRequest.of("core-validate-mode", "mode vaut create, update ou delete.", "unknown mode")
@@ -38,9 +40,27 @@ def _serve(call: Call, definition: Resource) -> ServiceResponse:
     profiles = [str(inputs["profile"])] if inputs.get("profile") else []
     standard = call.engine.standards.of(call.request.tenant, fresh=True)
     issues: tuple[Issue, ...] = tuple(standard.validator.validate(resource, profiles))
+    issues = (*_unknown(standard, profiles), *issues)
     if mode is not None:
         issues = tuple(dict.fromkeys((*issues, *_remarks(call, _write(call, resource, mode)))))
     return _outcome(issues)
+
+
+def _unknown(standard: Standard, profiles: list[str]) -> tuple[Issue, ...]:
+    """Return an error for a profile that was asked for and is not known: nothing was checked against it."""
+    doubts = [(p, standard.validator.library.doubt(p)) for p in profiles]
+    return tuple(
+        Issue(
+            severity="error",
+            code="not-found",
+            id="core-validate-profile",
+            text=f"Rien n'a été vérifié selon ce profil, {doubt}.",
+            diagnostics="profile of the request is not known here",
+            expression=(),
+        )
+        for _, doubt in doubts
+        if doubt
+    )
 
 
 def _stored(call: Call) -> Resource:
