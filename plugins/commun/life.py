@@ -4,18 +4,30 @@ from collections.abc import Callable, Iterator, Mapping
 
 from dui_fhir.api import Change, Context, Issue, Operation
 
-from . import exchanges, feed, liaison, medication, medication_round, receipts, steps, transitions, transmissions
+from . import (
+    exchanges,
+    feed,
+    liaison,
+    medication,
+    medication_round,
+    proofs,
+    receipts,
+    steps,
+    transitions,
+    transmissions,
+)
 
 Check = Callable[[Change, Context], Iterator[Issue]]
 
 CHECKS: Mapping[str, tuple[Check, ...]] = {
-    "Encounter": (steps.check_encounter,),
+    "Encounter": (steps.check_encounter, proofs.check_encounter),
+    "Observation": (proofs.check,),
     "EpisodeOfCare": (steps.check_episode,),
     "ServiceRequest": (steps.check_request,),
     "MedicationAdministration": (medication.check,),
     "Communication": (transmissions.check,),
 }
-DELETIONS: tuple[Check, ...] = (medication.check_delete, transmissions.check_delete)
+DELETIONS: tuple[Check, ...] = (medication.check_delete, transmissions.check_delete, proofs.check_delete)
 
 
 def operations() -> list[Operation]:
