@@ -1,12 +1,24 @@
 """What the trunk cannot say in JSON: which function checks which type."""
 
-import importlib
-import importlib.util
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from dui_fhir.api import Change, ClockRule, Context, Issue, Operation, Remark, Resource, hookimpl
 
-from . import contracts, deadlines, identities, kept, life, projects, sending, signing, stays, worklist
+from . import (
+    completeness,
+    contracts,
+    deadlines,
+    document_operations,
+    identities,
+    kept,
+    life,
+    ppa,
+    projects,
+    sending,
+    signing,
+    stays,
+    worklist,
+)
 
 Check = Callable[[Change, Context], Iterator[Issue]]
 
@@ -15,7 +27,7 @@ CHECKS: Mapping[str, tuple[Check, ...]] = {
     "Encounter": (stays.check,),
     "Contract": (contracts.check,),
     "CarePlan": (projects.check,),
-    "DocumentReference": (kept.check_content, signing.check_signature),
+    "DocumentReference": (kept.check_content, signing.check_signature, completeness.check),
     "Binary": (kept.check_content,),
     "Composition": (signing.check_signature,),
     "Provenance": (signing.check_signature,),
@@ -51,13 +63,4 @@ def declare_clock_rules() -> list[ClockRule]:
 
 @hookimpl
 def declare_operations() -> list[Operation]:
-    return [*_ppa_operations(), *life.operations()]
-
-
-def _ppa_operations() -> Sequence[Operation]:
-    """Return the operations that make the document of the personalised project, where this installation has them."""
-    name = f"{__package__}.ppa"
-    if importlib.util.find_spec(name) is None:
-        return ()
-    operations: Sequence[Operation] = importlib.import_module(name).operations()
-    return operations
+    return [*ppa.operations(), *document_operations.operations(), *life.operations()]

@@ -5,27 +5,28 @@ display only (TDDUI, published examples). So an action belongs to the project wh
 the project's objectives. Nothing here raises for odd data: what cannot be read is left out.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from dui_fhir.api import Context, Reader, Reference, Resource
 
-from .ins import HIGH_TRUST, INS_OIDS, identity
-from .ppa_text import (  # fmt: skip
+from .document_head import ins_of, is_protected, person_of, structure_of
+from .document_text import (  # fmt: skip
     ORIGINS,
-    SEXES,
-    address_lines,
     concept,
     date,
     human_name,
     items,
-    orderly,
     part,
     period,
     status,
     text,
 )
-from .reading import TAG, value_of
+from .gatherer import Gatherer
+from .gatherer import order as _order
+from .gatherer import reference_of as _reference
+from .lenient import extensions
+from .reading import value_of
 
 TDDUI: Final = "https://interop.esante.gouv.fr/ig/fhir/tddui"
 _EXTENSION: Final = f"{TDDUI}/StructureDefinition/"
@@ -37,55 +38,8 @@ _KINDS: Final = {
     _IDENTIFIER.format("bilan"): "bilan",
 }  # fmt: skip
 """Business object of a Goal or Task by the system of its identifier (TDDUI, identifier rules)."""
-_IDNAT_ST: Final = "urn:oid:1.2.250.1.71.4.2.2"
-_GONE: Final = ("entered-in-error",)
-_MUTED_TAGS: Final = frozenset({"outbox", "work-list"})
 AIMS_AT: Final = "objectif"
 """Search parameter of the common trunk (search/Task-objectif.json): Task by the Goal of ``input:objectif``."""
-_VALUES: Final = 50
-"""Values given to one search parameter at a time."""
-
-
-class Gatherer:
-    """Reads through one reader, each resource once."""
-
-    def __init__(self, reader: Reader) -> None:
-        self._reader = reader
-        self._read: dict[str, Resource | None] = {}
-
-    def get(self, reference: Any) -> Resource | None:
-        """Return what a Reference element or a literal points to; None where absent, elsewhere, or not readable."""
-        literal = text(part(reference, "reference")) if isinstance(reference, dict) else text(reference)
-        parsed = Reference.parse(literal)
-        if parsed is None:
-            return None
-        key = str(parsed)
-        if key not in self._read:
-            self._read[key] = self._reader.read(key)
-        return self._read[key]
-
-    def search(self, type: str, *params: tuple[str, str]) -> list[Resource]:
-        """Return the matches in a stable order, without what was entered in error and without our own Tasks."""
-        found = self._reader.search(type, list(params))
-        for resource in found:
-            self._read.setdefault(_reference(resource), resource)
-        kept = [r for r in found if text(r.get("status")) not in _GONE and text(r.get("lifecycleStatus")) not in _GONE]
-        return sorted((r for r in kept if not _tags(r) & _MUTED_TAGS), key=_order)
-
-    def search_all(self, type: str, param: str, references: Sequence[str]) -> list[Resource]:
-        """Return the matches of a reference parameter that has one of many values, a few values at a time."""
-        batches = [references[i : i + _VALUES] for i in range(0, len(references), _VALUES)]
-        return [r for batch in batches for r in self.search(type, (param, ",".join(batch)))]
-
-
-def _reference(resource: Mapping[str, Any]) -> str:
-    return f"{resource.get('resourceType')}/{resource.get('id')}"
-
-
-def _order(resource: Resource) -> tuple[str, str]:
-    """Business number first, so that the document does not depend on ids given by a server."""
-    first = next(iter(items(resource.get("identifier"))), {}) if isinstance(resource.get("identifier"), list) else {}
-    return text(first.get("value")), text(resource.get("id"))
 
 
 def collect(care_plan: Resource, reader: Reader, context: Context | None = None) -> dict[str, Any]:
@@ -112,7 +66,7 @@ class _Project:
     def _load(self) -> None:
         """Find the objects of the project: its own, and those that aim at its objectives."""
         listed = [g for r in items(self.plan.get("goal")) if (g := self.gather.get(r))]
-        mine = [g for g in self.goals_all if self.reference in _targets(g, f"{_EXTENSION}tddui-careplan-reference")]
+        mine = [g for g in self.goals_all if self.reference in plans_of_goal(g)]
         goals = _unique([*mine, *listed])
         self.expectations = [g for g in goals if _kind(g) == "attente"]
         life = [g for g in self.goals_all if _kind(g) == "projet-vie"]
@@ -122,7 +76,7 @@ class _Project:
         tasks = self.gather.search("Task", ("based-on", self.reference))
         goals_of_plan = {_reference(g) for g in self.objectives}
         aiming = self.gather.search_all("Task", AIMS_AT, sorted(goals_of_plan))
-        tasks += [t for t in aiming if goals_of_plan & _aims(t)]
+        tasks += [t for t in aiming if goals_of_plan & aims(t)]
         actions = sorted({_reference(t) for t in tasks})
         tasks += self.gather.search_all("Task", "part-of", actions)
         self.tasks = _unique(tasks)
@@ -134,8 +88,8 @@ class _Project:
         others = [a for a in self._of("action") if _reference(a) not in aimed]
         content = {
             "structure": self._structure(),
-            "person": _person(self.patient),
-            "ins": self._ins(),
+            "person": person_of(self.patient),
+            "ins": ins_of(self.patient, self.context),
             "project": self._project(),
             "life_projects": [_life_project(g) for g in self.life_projects],
             "expectations": [_expectation(g) for g in self.expectations],
@@ -196,41 +150,8 @@ class _Project:
 
     def _structure(self) -> dict[str, Any]:
         """Structure of the request, else of the business number of the plan, with what its Organization adds."""
-        known = self.context.structure if self.context else None
-        finess = known.finess if known else _finess(self.plan)
-        organization = _organization(finess, self.gather)
-        name = (known.name if known else "") or text(part(organization, "name"))
-        lines = [w.strip() for w in known.address.split("\n") if w.strip()] if known else []
-        addresses = items(part(organization, "address"))
-        lines = lines or (address_lines(addresses[0]) if addresses else [])
-        phones = [text(t.get("value")) for t in items(part(organization, "telecom")) if t.get("system") == "phone"]
-        line = " – ".join(w for w in (name, f"FINESS {finess}" if finess else "") if w)
-        return {"name": name, "finess": finess, "address": lines, "phone": next(iter(phones), ""), "line": line}
-
-    def _ins(self) -> dict[str, Any] | None:
-        """INS for the first page; only where the identity is qualified and shows it (EXI DIF 02)."""
-        parameters = self.context.parameters if self.context else {}
-        who = identity(orderly(self.patient))
-        if not who.qualified(parameters.get("commun.ins_pieces_haut_niveau", HIGH_TRUST)):
-            return None
-        traits = {
-            "matricule": who.matricule,
-            "oid": who.oid,
-            "given": who.traits.given,
-            "family": who.traits.family,
-            "sex": "M" if who.traits.sex == "male" else "F",
-            "birth_date": who.traits.birth_date,
-            "cog": who.traits.cog,
-        }
-        spaced = f"{who.matricule[:13]} {who.matricule[13:]}"
-        kind = INS_OIDS.get(who.oid, "")
-        label = "Matricule INS" if kind in ("NIR", "") else f"Matricule INS ({kind})"
-        return {
-            "matricule": spaced,
-            "oid": who.oid,
-            "label": label,
-            "datamatrix": {"image": "datamatrix-ins", "traits": traits},
-        }
+        finess = finess_of(self.plan)
+        return structure_of(finess, self.gather, self.context, silent=is_protected(self.patient))
 
     def _project(self) -> dict[str, str]:
         plan = self.plan
@@ -251,7 +172,7 @@ class _Project:
         return [t for t in self.tasks if _kind(t) in kinds]
 
     def _actions_of(self, goal: Resource) -> list[Resource]:
-        return [a for a in self._of("action") if _reference(goal) in _aims(a)]
+        return [a for a in self._of("action") if _reference(goal) in aims(a)]
 
     def _objective(self, goal: Resource) -> dict[str, Any]:
         notes = _notes(goal)
@@ -259,7 +180,7 @@ class _Project:
         needs = [self.gather.get(a) for a in items(goal.get("addresses"))]
         description = text(part(goal, "description", "text")) or concept(goal.get("description"))
         title = next(iter(notes.get("titreObjectif", ())), "")
-        evaluated = [value_of(e) for e in _extensions(goal, f"{_EXTENSION}tddui-evaluation-reference")]
+        evaluated = [value_of(e) for e in extensions(goal, f"{_EXTENSION}tddui-evaluation-reference")]
         return {
             # « Objectif 1 » in the title of published files says no more than the number that the document gives
             "title": description if _is_bare_number(title) or not title else title,
@@ -313,7 +234,7 @@ class _Project:
         subject = text(part(self.plan, "subject", "reference"))
         found = self.gather.search("QuestionnaireResponse", ("subject", subject)) if subject else []
         wanted = [
-            value_of(e) for g in self.objectives for e in _extensions(g, f"{_EXTENSION}tddui-evaluation-reference")
+            value_of(e) for g in self.objectives for e in extensions(g, f"{_EXTENSION}tddui-evaluation-reference")
         ]
         wanted += [v for t in self.tasks for v in _inputs(t, "evaluation")]
         referred = [r for w in wanted if (r := self.gather.get(w))]
@@ -325,10 +246,10 @@ class _Project:
 
     def _evaluation(self, response: Resource) -> dict[str, str]:
         return {
-            "title": _questionnaire_title(text(response.get("questionnaire"))),
+            "title": questionnaire_title(text(response.get("questionnaire"))),
             "date": date(response.get("authored")),
             "status": status(response),
-            "result": _result(response),
+            "result": result_of(response),
             "author": self._who(response.get("source")) or self._who(response.get("author")),
         }
 
@@ -363,79 +284,17 @@ class _Project:
 
     def _attachments(self) -> list[str]:
         holders = [self.plan, *self.objectives, *self.needs]
-        references = [value_of(e) for h in holders for e in _extensions(h, f"{_EXTENSION}tddui-attachment")]
+        references = [value_of(e) for h in holders for e in extensions(h, f"{_EXTENSION}tddui-attachment")]
         references += [v for t in self.tasks for v in _inputs(t, "pieceJointe")]
         titles = [_document_title(d) for r in references if (d := self.gather.get(r))]
         return list(dict.fromkeys(t for t in titles if t))
 
 
-def organization_of(content: Mapping[str, Any], reader: Reader) -> Resource | None:
-    """Return the Organization of the structure named by a content, None where the tenant has none."""
-    return _organization(text(part(content, "structure", "finess")), Gatherer(reader))
-
-
-def _organization(finess: str, gather: Gatherer) -> Resource | None:
-    if not finess:
-        return None
-    found = gather.search("Organization", ("identifier", f"{_IDNAT_ST}|1{finess}"))
-    # the one that stands for the structure, before one received in a bundle
-    return next((o for o in found if "structure" in _tags(o)), found[0] if found else None)
-
-
 # --- pure readings
 
 
-def _person(patient: Resource) -> dict[str, str]:
-    names = items(patient.get("name"))
-    official = next((n for n in names if n.get("use") == "official"), names[0] if names else {})
-    usual = next((n for n in names if n.get("use") == "usual"), {})
-    birth_name, used_name = text(official.get("family")), text(usual.get("family"))
-    given = official.get("given") if isinstance(official.get("given"), list) else []
-    used_given = usual.get("given") if isinstance(usual.get("given"), list) else []
-    listed = text(
-        _extension_value(
-            official, "https://hl7.fr/ig/fhir/core/StructureDefinition/fr-core-patient-birth-list-given-name"
-        )
-    )
-    first_given = " ".join(text(g) for g in given or [])
-    first_used = " ".join(text(g) for g in used_given or [])
-    short = " ".join(w for w in (first_used or first_given, (used_name or birth_name).upper()) if w)
-    return {
-        "short": short or "personne accompagnée",
-        "birth_name": birth_name.upper(),
-        "birth_given": listed or first_given,
-        "used_name": used_name.upper() if used_name != birth_name else "",
-        "used_given": first_used if first_used != first_given else "",
-        "sex": SEXES.get(text(patient.get("gender")), ""),
-        "birth_date": date(patient.get("birthDate")),
-        "birth_place": _birth_place(patient),
-        "local_id": _local_id(patient),
-    }
-
-
-def _birth_place(patient: Resource) -> str:
-    place = _extension_value(patient, "http://hl7.org/fhir/StructureDefinition/patient-birthPlace")
-    if not isinstance(place, dict):
-        return ""
-    code = text(
-        part(
-            _extension_value(place, "https://hl7.fr/ig/fhir/core/StructureDefinition/fr-core-address-insee-code"),
-            "code",
-        )
-    )
-    town = text(place.get("city"))
-    if town and code:
-        return f"{town} (code INSEE {code})"
-    return town or (f"code INSEE {code}" if code else "")
-
-
-def _local_id(patient: Resource) -> str:
-    wanted = _IDENTIFIER.format("localusager")
-    return next((text(i.get("value")) for i in items(patient.get("identifier")) if i.get("system") == wanted), "")
-
-
-def _finess(plan: Resource) -> str:
-    """FINESS of the business number ``3<FINESS>/<usager>-PPER-<n>``."""
+def finess_of(plan: Resource) -> str:
+    """Return the FINESS of a business number ``3<FINESS>/<usager>…``; empty where there is none."""
     for identifier in items(plan.get("identifier")):
         head, slash, _ = text(identifier.get("value")).partition("/")
         if slash and head.startswith("3") and len(head) == 10:
@@ -506,7 +365,8 @@ def _best_name(resource: Resource) -> Any:
     return next((n for n in names if n.get("use") == "usual" and n.get("family")), names[0] if names else None)
 
 
-def _questionnaire_title(canonical: str) -> str:
+def questionnaire_title(canonical: str) -> str:
+    """Return the name of a questionnaire for people."""
     name = canonical.partition("|")[0].rpartition("/")[2]
     known = {
         "tddui-questionnaire-aggir-pa-ssiad": "Grille AGGIR",
@@ -517,7 +377,7 @@ def _questionnaire_title(canonical: str) -> str:
     return known.get(name, name or "Évaluation")
 
 
-def _result(response: Resource) -> str:
+def result_of(response: Resource) -> str:
     """Return the answer to ``resultat-eval``: ``GIR 3``."""
     for item in items(response.get("item")):
         if item.get("linkId") == "resultat-eval":
@@ -544,7 +404,8 @@ def _inputs(task: Mapping[str, Any], code: str, where: str = "input") -> list[An
     return [v for i in found if (v := value_of(i)) is not None]
 
 
-def _aims(action: Mapping[str, Any]) -> set[str]:
+def aims(action: Mapping[str, Any]) -> set[str]:
+    """Return the objectives (``Goal/id``) that an action says it aims at."""
     return {_local(text(part(v, "reference"))) for v in _inputs(action, "objectif")}
 
 
@@ -558,24 +419,14 @@ def _notes(goal: Resource) -> dict[str, list[str]]:
 
 
 def _discriminators(element: Mapping[str, Any]) -> set[str]:
-    values = [value_of(e) for e in _extensions(element, f"{_EXTENSION}tddui-discriminator")]
+    values = [value_of(e) for e in extensions(element, f"{_EXTENSION}tddui-discriminator")]
     return {text(c.get("code")) for v in values for c in items(part(v, "coding"))}
 
 
-def _extensions(element: Any, url: str) -> list[dict[str, Any]]:
-    return [e for e in items(part(element, "extension")) if e.get("url") == url]
-
-
-def _extension_value(element: Any, url: str) -> Any:
-    return next((value_of(e) for e in _extensions(element, url)), None)
-
-
-def _tags(resource: Mapping[str, Any]) -> set[str]:
-    return {text(t.get("code")) for t in items(part(resource, "meta", "tag")) if t.get("system") == TAG}
-
-
-def _targets(resource: Mapping[str, Any], url: str) -> set[str]:
-    return {_local(text(part(value_of(e), "reference"))) for e in _extensions(resource, url)}
+def plans_of_goal(goal: Mapping[str, Any]) -> set[str]:
+    """Return the projects (``CarePlan/id``) that an objective says it belongs to."""
+    url = f"{_EXTENSION}tddui-careplan-reference"
+    return {_local(text(part(value_of(e), "reference"))) for e in extensions(goal, url)}
 
 
 def _targets_of(resource: Mapping[str, Any], element: str) -> set[str]:

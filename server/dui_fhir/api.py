@@ -6,7 +6,7 @@ Values are those of ``dui_fhir.domain``; what is not listed in ``__all__`` may c
 from dui_fhir.domain.actor import SYSTEM, Actor
 from dui_fhir.domain.calendar import add_days, add_months, age_at, day_of
 from dui_fhir.domain.change import Change, Interaction, Resource
-from dui_fhir.domain.context import Context, Reader, Renderer
+from dui_fhir.domain.context import Context, DocumentKind, DocumentSection, Reader, Renderer
 from dui_fhir.domain.dates import instant, interval, to_ms
 from dui_fhir.domain.dossier import ClockRule, Deadline, Dossier, last, moment, pending, value
 from dui_fhir.domain.errors import (
@@ -71,6 +71,8 @@ __all__ = [
     "Decimal",
     "Delivered",
     "Delivery",
+    "DocumentKind",
+    "DocumentSection",
     "Dossier",
     "DuiError",
     "Forbidden",

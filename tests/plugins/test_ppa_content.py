@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from dui_fhir_plugins.commun.ppa_content import collect
-from dui_fhir_plugins.commun.ppa_text import concept, date, human_name, period
+from dui_fhir_plugins.commun.document_text import concept, date, human_name, period
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -3,7 +3,8 @@
 import hashlib
 import io
 from base64 import b64decode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,9 @@ from dui_fhir.domain.change import Resource
 from dui_fhir.domain.context import Context
 from dui_fhir.domain.errors import Unprocessable
 from dui_fhir.domain.operation import Answer, OperationRequest
+from dui_fhir.plugin_host import PluginHost
 from dui_fhir.plugin_kit.reader import ExampleReader
+from dui_fhir.settings import Settings
 
 MakeDocument = Callable[..., Answer]
 NOW = datetime(2026, 11, 24, 23, 30, tzinfo=UTC)
@@ -40,16 +43,22 @@ NURSE: Resource = {
 }  # fmt: skip
 
 
+@pytest.fixture(scope="module")
+def host() -> PluginHost:
+    return PluginHost.load(Settings({"plugins": ["commun", "pa", "dom"], "plugin_folders": []}))
+
+
 @pytest.fixture
-def make() -> MakeDocument:
+def make(host: PluginHost) -> MakeDocument:
     def make(*resources: Resource, plan: Resource = PLAN, patient: Resource = PATIENT, **options: Any) -> Answer:
         reader = ExampleReader([plan, patient, NURSE, *resources])
         corridors = frozenset({"commun", *options.get("corridors", ("pa",))})
         actor = Actor(kind="professional", professional=options.get("professional", "810101234564"))
         context = Context(tenant="t", actor=actor, now=NOW, reader=_WithObjective(reader), corridors=corridors)
-        templates: Mapping[str, Path] = options.get("templates", {})
+        kinds = {d.id: d.as_kind() for d in reversed(host.documents(corridors))}
+        kinds["ppa"] = replace(kinds["ppa"], **options.get("kind", {}))
         request = OperationRequest(
-            context=context, renderer=TypstRenderer(), parameters={}, type="CarePlan", target=plan, templates=templates
+            context=context, renderer=TypstRenderer(), parameters={}, type="CarePlan", target=plan, documents=kinds
         )
         return ppa.make_document(request)
 
@@ -157,7 +166,7 @@ def test_document__qualified_identity__changes_the_document_and_shows_the_ins(ma
 def test_document__template_of_the_corridor__is_used(make: MakeDocument, tmp_path: Path) -> None:
     template = tmp_path / "ppa.typ"
     template.write_text("#let data = json(bytes(sys.inputs.data))\nModèle maison : #data.project.title")
-    _, binary = make(templates={"ppa": template}).writes
+    _, binary = make(kind={"template": template}).writes
     assert "Modèle maison : Projet" in pypdf.PdfReader(io.BytesIO(b64decode(binary["data"]))).pages[0].extract_text()
 
 

@@ -59,7 +59,7 @@ def _compile(template: Path, inputs: dict[str, str]) -> bytes:
                 package_cache_path=no_cache,
             )
             pdf: bytes = compiler.compile(
-                sys_inputs=inputs, format="pdf", pdf_standards=[STANDARD], timestamp=0, pdf_tags=False
+                sys_inputs=inputs, format="pdf", pdf_standards=[STANDARD], timestamp=0, pdf_tags=True
             )
         except (typst.TypstError, ValueError, RuntimeError) as error:
             raise _refusal(template, _without_data(str(error), inputs["data"])) from None

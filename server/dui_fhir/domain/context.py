@@ -29,11 +29,27 @@ class Renderer(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class DocumentSection:
+    """A section of a document: ``content`` names what fills it, ``required`` that the document is not final without it.
+
+    ``code`` is a Coding, or None.
+    """
+
+    id: str
+    title: str
+    required: bool = False
+    content: str = ""
+    code: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class DocumentKind:
-    """What the active corridors say of the document being sent (decision D14).
+    """What the active corridors say of a document (decision D14).
 
     ``key`` is ``<plugin>/<id of documents.json>``; ``dmp`` the stance and ``reason`` why it is not ``auto``; ``signers`` roles,
-    empty where the document is not signed.
+    empty where the document is not signed. ``type``, ``class_``, ``format`` and ``category`` are Codings. ``made_from``: types of
+    the resources from which the server lays it out, none where it does not; ``template`` None = that of the common trunk;
+    ``variants`` the templates of other forms (``falc``) by name.
     """
 
     key: str
@@ -42,6 +58,19 @@ class DocumentKind:
     reason: str = ""
     mssante: bool = False
     signers: tuple[str, ...] = ()
+    type: Mapping[str, str] = field(default_factory=dict)
+    class_: Mapping[str, str] = field(default_factory=dict)
+    format: Mapping[str, str] | None = None
+    category: Mapping[str, str] | None = None
+    sections: tuple[DocumentSection, ...] = ()
+    made_from: tuple[str, ...] = ()
+    template: Path | None = None
+    variants: Mapping[str, Path | None] = field(default_factory=dict)
+
+    @property
+    def id(self) -> str:
+        """Identifier in ``documents.json``, without the plugin."""
+        return self.key.rpartition("/")[2]
 
 
 @dataclass(frozen=True, kw_only=True)

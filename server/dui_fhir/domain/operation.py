@@ -6,11 +6,10 @@ read as preconditions. Source: FHIR R4, operations.html.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from dui_fhir.domain.change import Resource
-from dui_fhir.domain.context import Context, Renderer
+from dui_fhir.domain.context import Context, DocumentKind, Renderer
 from dui_fhir.domain.issues import Issue
 from dui_fhir.domain.job import Job
 
@@ -18,15 +17,17 @@ from dui_fhir.domain.job import Job
 @dataclass(frozen=True, kw_only=True)
 class OperationRequest:
     """One invocation. ``target`` is the resource of an instance-level call; ``parameters`` the checked inputs by name:
-    plain values for primitives, dicts for the rest, lists where the definition says ``max`` other than 1. ``templates`` are
-    the layouts of the document types of the corridors in force, by the id of ``documents.json``."""
+    plain values for primitives, dicts for the rest, lists where the definition says ``max`` other than 1. ``documents`` are the
+    document types of the corridors in force, by the id of ``documents.json``. ``media``: the type in which the client wants a
+    Binary (``application/pdf``), empty for FHIR."""
 
     context: Context
     renderer: Renderer
     parameters: dict[str, Any]
     type: str | None = None
     target: Resource | None = None
-    templates: Mapping[str, Path] = field(default_factory=dict)
+    documents: Mapping[str, DocumentKind] = field(default_factory=dict)
+    media: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +51,8 @@ class Answer:
 @dataclass(frozen=True, kw_only=True)
 class Operation:
     """An OperationDefinition (as FHIR JSON: ``code``, ``resource``, ``system``, ``type``, ``instance``, ``affectsState``,
-    ``parameter``…) and its function."""
+    ``parameter``…) and its function. With an output of type ``Binary``, a client may ask for it in its own type
+    (``_format=application/pdf``)."""
 
     definition: Resource
     run: Callable[[OperationRequest], Answer]

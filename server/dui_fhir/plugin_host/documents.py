@@ -1,12 +1,12 @@
 """Document types of the corridors, and which one a DocumentReference is (decision D14)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from dui_fhir.domain.change import Resource
-from dui_fhir.domain.context import DocumentKind
+from dui_fhir.domain.context import DocumentKind, DocumentSection
 
 Stance = Literal["auto", "decision", "never"]
 _STRICTNESS: Mapping[Stance, int] = {"auto": 0, "decision": 1, "never": 2}
@@ -27,17 +27,23 @@ class Coding:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Section:
-    """A section expected in the document."""
+    """A section expected in the document; ``content`` names what fills it, its id where not said."""
 
     id: str
     title: str
     required: bool
     code: Coding | None
+    content: str
+
+    def as_section(self) -> DocumentSection:
+        """Return what operations need to know of the section."""
+        code = self.code.as_fhir() if self.code else None
+        return DocumentSection(id=self.id, title=self.title, required=self.required, content=self.content, code=code)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DocumentType:
-    """One entry of ``documents.json``; ``template`` is an absolute path, ``signers`` are roles."""
+    """One entry of ``documents.json``; templates are absolute paths (None: that of the trunk), ``signers`` are roles."""
 
     id: str
     plugin: str
@@ -53,9 +59,11 @@ class DocumentType:
     template: Path | None
     sections: tuple[Section, ...]
     source: str
+    made_from: tuple[str, ...] = ()
+    variants: Mapping[str, Path | None] = field(default_factory=dict)
 
     def as_kind(self) -> DocumentKind:
-        """Return what ``check_sending`` needs to know of the type."""
+        """Return what rules and operations need to know of the type."""
         return DocumentKind(
             key=f"{self.plugin}/{self.id}",
             title=self.title,
@@ -63,6 +71,14 @@ class DocumentType:
             reason=self.dmp_reason,
             mssante=self.mssante,
             signers=self.signers,
+            type=self.type.as_fhir(),
+            class_=self.class_.as_fhir(),
+            format=self.format.as_fhir() if self.format else None,
+            category=self.category.as_fhir() if self.category else None,
+            sections=tuple(s.as_section() for s in self.sections),
+            made_from=self.made_from,
+            template=self.template,
+            variants=self.variants,
         )
 
 
@@ -83,6 +99,8 @@ def document_type(value: Mapping[str, Any], *, plugin: str, folder: Path) -> Doc
         template=folder / value["template"] if "template" in value else None,
         sections=tuple(_section(s) for s in value.get("sections", ())),
         source=value["source"],
+        made_from=tuple(value.get("made_from", ())),
+        variants={name: folder / path if path else None for name, path in value.get("variants", {}).items()},
     )
 
 
@@ -92,7 +110,11 @@ def _coding(value: Mapping[str, str] | None) -> Coding | None:
 
 def _section(value: Mapping[str, Any]) -> Section:
     return Section(
-        id=value["id"], title=value["title"], required=value.get("required", False), code=_coding(value.get("code"))
+        id=value["id"],
+        title=value["title"],
+        required=value.get("required", False),
+        code=_coding(value.get("code")),
+        content=value.get("content", value["id"]),
     )
 
 

@@ -82,9 +82,10 @@ def _declaration_faults(content: Content) -> Iterator[Fault]:
             expression = json.loads((content.folder / rule.file).read_bytes())["expression"]
             yield from (Fault(file=rule.file, path="expression", text=text) for text in problems(expression))
     for document in content.documents:
-        if document.template is not None and not document.template.exists():
-            text = f"le modèle {document.template.relative_to(content.folder).as_posix()} est absent"
-            yield Fault(file="documents.json", path=document.id, text=text)
+        for template in (document.template, *document.variants.values()):
+            if template is not None and not template.exists():
+                text = f"le modèle {template.relative_to(content.folder).as_posix()} est absent"
+                yield Fault(file="documents.json", path=document.id, text=text)
 
 
 def _clock_faults(loaded: Loaded, id: str) -> Iterator[Fault]:

@@ -32,7 +32,11 @@ def service_request(
     if path.endswith("_search") and request.method == "POST":
         params, body = (*params, *_form(body, media)), b""
     accept = request.headers.get("Accept", "")
-    native = negotiation.wanted(dict(params).get("_format"), accept, native=path.startswith("Binary/")) == "native"
+    operation = path.rpartition("/")[2].startswith("$")
+    format = dict(params).get("_format")
+    wanted = negotiation.wanted(format, accept, native=path.startswith("Binary/"), printable=operation)
+    if operation and wanted == "native":
+        accept = negotiation.PDF
     return ServiceRequest(
         tenant=tenant,
         method="GET" if request.method == "HEAD" else request.method,
@@ -41,7 +45,7 @@ def service_request(
         params=params,
         body=body,
         media=media,
-        accept=accept if native else "",
+        accept=accept if wanted == "native" else "",
         conditions=_conditions(request),
         prefer=prefer(request.headers.getlist("Prefer")),
         actor=actor(dict(request.headers.items())),

@@ -6,6 +6,8 @@ JSON = "application/fhir+json"
 XML = "application/fhir+xml"
 _JSON = frozenset({JSON, "application/json", "text/json", "application/json+fhir", "json"})
 _XML = frozenset({XML, "application/xml", "text/xml", "application/xml+fhir", "xml"})
+PDF = "application/pdf"
+_PDF = frozenset({PDF, "pdf"})
 _ANY = frozenset({"*/*", "application/*", "text/*"})
 
 
@@ -14,14 +16,16 @@ def media_type(header: str) -> str:
     return header.partition(";")[0].strip().lower()
 
 
-def wanted(format: str | None, accept: str, *, native: bool) -> str:
+def wanted(format: str | None, accept: str, *, native: bool, printable: bool = False) -> str:
     """Return the format of the answer: ``json``, ``xml``, or ``native`` (a Binary that may leave in its own type).
 
-    ``native``: the request reads a Binary. Raises: NotAcceptable (``core-format-unsupported``).
+    ``native``: the request reads a Binary; ``printable``: it runs an operation, which may give a PDF. Raises: NotAcceptable (``core-format-unsupported``).
     """
     # the "+" of fhir+json that a client did not encode arrives as a space
     asked = [media_type(format).replace(" ", "+")] if format is not None else _ranked(accept)
     for media in asked or ["*/*"]:
+        if printable and media in _PDF:
+            return "native"
         if media in _JSON or media in _ANY:
             return "json"
         if media in _XML:

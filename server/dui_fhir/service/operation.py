@@ -1,15 +1,15 @@
 """Operations (``$name``), driven by their definitions. Source: FHIR R4, operations.html."""
 
+from base64 import b64decode
 from collections.abc import Sequence
 from difflib import get_close_matches
-from pathlib import Path
 from typing import Any
 
 from dui_fhir.domain.change import Resource
-from dui_fhir.domain.context import Context
-from dui_fhir.domain.errors import MethodNotAllowed, NotFound
+from dui_fhir.domain.context import Context, DocumentKind
+from dui_fhir.domain.errors import MethodNotAllowed, NotAcceptable, NotFound
 from dui_fhir.domain.ids import new_id
-from dui_fhir.domain.issues import outcome
+from dui_fhir.domain.issues import Issue, outcome
 from dui_fhir.domain.operation import Answer, Operation, OperationRequest
 from dui_fhir.domain.version import Version
 from dui_fhir.service import content, parameters, read, structures
@@ -35,6 +35,7 @@ def operation(call: Call) -> ServiceResponse:
         raise MethodNotAllowed.of(
             "core-method", f"Méthode non permise à cette adresse ; permises : {', '.join(methods)}.", "operation"
         )
+    _check_media(call, found.definition)
     if isinstance(found, Served):
         return found.serve(call)
     inputs = parameters.of_call(call, found.definition)
@@ -51,7 +52,17 @@ def operation(call: Call) -> ServiceResponse:
         )
 
     stored = commit(call, build)
-    return _response(answers[0], stored)
+    return _response(call, answers[0], stored)
+
+
+def _check_media(call: Call, definition: Resource) -> None:
+    outputs = {p.get("type") for p in definition.get("parameter", ()) if p.get("use") == "out"}
+    if call.request.accept and "Binary" not in outputs:
+        raise NotAcceptable.of(
+            "core-format-unsupported",
+            "Cette opération répond en application/fhir+json ou application/fhir+xml.",
+            "the operation has no Binary output",
+        )
 
 
 def _find(call: Call) -> Operation | Served:
@@ -90,7 +101,8 @@ def _request(call: Call, inputs: dict[str, Any], reader: TrackingReader) -> Oper
     context = contexts.of(structure)
     return OperationRequest(
         context=context,
-        templates=_templates(call, context),
+        documents=_documents(call, context),
+        media=call.request.accept,
         renderer=call.engine.renderer,
         parameters=inputs,
         type=call.names.get("type"),
@@ -98,10 +110,10 @@ def _request(call: Call, inputs: dict[str, Any], reader: TrackingReader) -> Oper
     )
 
 
-def _templates(call: Call, context: Context) -> dict[str, Path]:
-    """Return the templates of the document types in force; where two corridors have one, the first of the settings wins."""
+def _documents(call: Call, context: Context) -> dict[str, DocumentKind]:
+    """Return the document types in force; where two corridors have one, the first of the settings wins."""
     found = reversed(call.engine.host.documents(context.corridors))
-    return {document.id: document.template for document in found if document.template}
+    return {document.id: document.as_kind() for document in found}
 
 
 def _target(call: Call, reader: TrackingReader) -> Resource:
@@ -133,10 +145,12 @@ def _draft(call: Call, original: Resource, resource: Resource) -> Draft:
     return Draft(type=type, id=id, resource=resource, before=before, method="PUT" if method == "PUT" else "POST")
 
 
-def _response(answer: Answer, stored: tuple[Stored, ...]) -> ServiceResponse:
+def _response(call: Call, answer: Answer, stored: tuple[Stored, ...]) -> ServiceResponse:
     remarks = (*answer.issues, *(issue for one in stored for issue in one.issues))
     issues = tuple(dict.fromkeys(remarks))
     first = stored[0] if stored else None
+    if answer.result is not None and call.request.accept and answer.result["resourceType"] == "Binary":
+        return _printed(answer, issues)
     if answer.result is not None:
         return ServiceResponse(status=answer.status, body=answer.result, issues=issues)
     if first is None:
@@ -144,4 +158,17 @@ def _response(answer: Answer, stored: tuple[Stored, ...]) -> ServiceResponse:
     done = first.written
     return ServiceResponse(
         status=answer.status, body=first.body, version=done.version, instant_ms=done.instant_ms, issues=issues
+    )
+
+
+def _printed(answer: Answer, issues: tuple[Issue, ...]) -> ServiceResponse:
+    """Return a Binary in its own type, to be shown or printed by a browser."""
+    binary = answer.result or {}
+    headers = {"X-Content-Type-Options": "nosniff", "Content-Disposition": "inline"}
+    return ServiceResponse(
+        status=answer.status,
+        body=b64decode(binary["data"]),
+        media=str(binary["contentType"]),
+        issues=issues,
+        headers=headers,
     )
