@@ -62,5 +62,10 @@ def declare_clock_rules() -> list[ClockRule]:
 
 
 @hookimpl
+def declare_indicators() -> list[dict[str, object]]:
+    return [{**identity_worklist.QUALIFIED, "value": identity_worklist.qualified}]
+
+
+@hookimpl
 def declare_operations() -> list[Operation]:
     return [*ppa.operations(), *document_operations.operations(), *life.operations()]

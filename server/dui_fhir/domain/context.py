@@ -1,6 +1,6 @@
 """What a rule or an operation may know and use: given by the server, never reached for."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +19,10 @@ class Reader(Protocol):
 
     def search(self, type: str, params: Sequence[tuple[str, str]]) -> list[Resource]:
         """Return all matches of a FHIR search (over 1 000: raises Unprocessable ``core-too-many-matches``)."""
+
+    def every(self, type: str, params: Sequence[tuple[str, str]]) -> Iterator[Resource]:
+        """Yield all matches, however many, page by page: for counts and lists. Not noted as read: nothing may be written
+        on the strength of it."""
 
 
 class Renderer(Protocol):

@@ -14,7 +14,16 @@ from dui_fhir.domain.query import AllOf, DateIs, Node, Not, TokenIs
 from dui_fhir.domain.structure import Structure
 from dui_fhir.indicators.definition import Count, Criterion, Indicator
 from dui_fhir.indicators.period import Period
-from dui_fhir.indicators.persons import Activity, Person, accompanied, every, local, of_structure, of_structure_or_none
+from dui_fhir.indicators.persons import (
+    PAGE,
+    Activity,
+    Person,
+    accompanied,
+    every,
+    local,
+    of_structure,
+    of_structure_or_none,
+)
 from dui_fhir.plugin_host import PluginHost
 from dui_fhir.ports import Store
 from dui_fhir.search.options import SearchOptions
@@ -23,6 +32,7 @@ from dui_fhir.service.reader import TrackingReader
 from dui_fhir.service.structures import TAG_SYSTEM
 
 _LINKS: Final = ("subject", "patient", "for", "beneficiary")
+_THEMSELVES: Final = Criterion(resource="Patient")
 _NEVER: Final = frozenset({"entered-in-error"})
 _MINUTE_MS: Final = 60_000
 _PERIODS: Final = ("period", "executionPeriod", "performedPeriod")
@@ -138,7 +148,17 @@ class Counting:
             self._found[criterion] = frozenset(p for r in self._matches(criterion) for p in persons_of(r))
         return self._found[criterion]
 
+    def _patients(self) -> Iterator[Resource]:
+        """Yield the persons themselves: known by name, so that not everybody of the tenant is read."""
+        ids = sorted(r.removeprefix("Patient/") for r in self._accompanied)
+        for first in range(0, len(ids), PAGE):
+            found = self._given.store.read_many([("Patient", id) for id in ids[first : first + PAGE]])
+            yield from (version.resource() for version in found.values() if not version.deleted)
+
     def _matches(self, criterion: Criterion, *, anyone: bool = False) -> Iterator[Resource]:
+        if criterion == _THEMSELVES:
+            yield from self._patients()
+            return
         parsed = parse(criterion.resource, criterion.search, self._given.options)
         parsed = parsed.within(of_structure(self._structure) if anyone else of_structure_or_none(self._structure))
         parsed = parsed.within(Not(TokenIs("_tag", TAG_SYSTEM, "demo")))
@@ -188,7 +208,9 @@ class Counting:
 
 
 def persons_of(resource: Resource) -> Iterable[str]:
-    """Yield the ``Patient/id`` that a resource names as its own."""
+    """Yield the ``Patient/id`` that a resource names as its own; a Patient is his own."""
+    if resource["resourceType"] == "Patient":
+        yield reference(resource)
     for name in _LINKS:
         if found := local(resource.get(name), "Patient"):
             yield found

@@ -1,6 +1,6 @@
 """Note what plugins read, so that a write built on it fails where it changed meanwhile."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from dui_fhir.domain.change import Resource
 from dui_fhir.domain.context import Reader
@@ -26,6 +26,10 @@ class NotedReader:
         for resource in found:
             self.reads[f"{resource['resourceType']}/{resource['id']}"] = _version(resource)
         return found
+
+    def every(self, type: str, params: Sequence[tuple[str, str]]) -> Iterator[Resource]:
+        """Yield all matches; their versions are not noted."""
+        return self._reader.every(type, params)
 
 
 def _version(resource: Resource) -> int:

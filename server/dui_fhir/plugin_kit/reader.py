@@ -1,6 +1,6 @@
 """Reading for examples and tests: a few resources in memory, searched as the server searches."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 
@@ -30,6 +30,10 @@ class ExampleReader:
         )
         found, _, _ = page(self._entries, query)
         return [self._resources[f"{entry.type}/{entry.id}"] for entry in found]
+
+    def every(self, type: str, params: Sequence[tuple[str, str]]) -> Iterator[Resource]:
+        """Yield the same, one by one."""
+        return iter(self.search(type, params))
 
     @cached_property
     def _entries(self) -> list[Entry]:

@@ -1,6 +1,6 @@
 """Reading on behalf of rules and operations, noting what was read: those versions become preconditions of the write."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from dui_fhir.domain.change import Resource
@@ -12,6 +12,7 @@ from dui_fhir.ports import Store
 from dui_fhir.search.parse import ParsedSearch, SearchOptions, parse
 
 MATCHES_MAX = 1000
+SLICE = 500
 
 
 class TrackingReader:
@@ -43,6 +44,16 @@ class TrackingReader:
         for version in page.matches:
             self.note(version.type, version.id, version)
         return [version.resource() for version in page.matches]
+
+    def every(self, type: str, params: Sequence[tuple[str, str]]) -> Iterator[Resource]:
+        """See :class:`dui_fhir.domain.context.Reader`."""
+        query = replace(parse(type, params, self._options).query, limit=SLICE)
+        while True:
+            page = self._store.search(query)
+            yield from (version.resource() for version in page.matches)
+            if page.next is None:
+                return
+            query = replace(query, after=page.next)
 
     def note(self, type: str, id: str, found: Version | None) -> None:
         """Keep the version seen first: a later read of another one means that the write must be tried again."""

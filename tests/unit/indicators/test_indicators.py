@@ -430,3 +430,10 @@ def test_masked__small_numbers__are_hidden_with_their_parts() -> None:
     assert shown.numerator == Tally(value=24, references=())
     assert [p.absent for p in shown.parts] == ["masked", ""]
     assert masked(part("330000001", 0, 3), 5).denominator is None
+
+
+def test_rate_of_qualified_identities__counts_the_persons_of_the_structure(world: Any, count_of: Counts) -> None:
+    world.admitted("p")
+    world.admitted("elsewhere", EHPAD_2)
+
+    assert count_of(world.reports()["IDV-QUAL"]) == (0, 1)
