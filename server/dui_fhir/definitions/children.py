@@ -41,12 +41,15 @@ def is_primitive(type: str) -> bool:
     return kind(type) == "primitive-type"
 
 
-def _child(element: Element) -> Child:
+def typed_keys(element: Element) -> Mapping[str, str]:
+    """Return the JSON keys of an element and the type found under each: several only for a choice."""
     if element.choice:
-        typed = {element.name + t.code[0].upper() + t.code[1:]: t.code for t in element.types}
-    else:
-        typed = {element.name: _type(element)}
-    return Child(name=element.name, keys=typed, repeats=element.max is None or element.max > 1)
+        return {element.name + t.code[0].upper() + t.code[1:]: t.code for t in element.types}
+    return {element.name: _type(element)}
+
+
+def _child(element: Element) -> Child:
+    return Child(name=element.name, keys=typed_keys(element), repeats=element.max is None or element.max > 1)
 
 
 def _type(element: Element) -> str:

@@ -50,6 +50,11 @@ def dumps(value: Any, *, pretty: bool = False) -> bytes:
     return orjson.dumps(value, default=_verbatim, option=options)
 
 
+def objects(value: Any) -> list[dict[str, Any]]:
+    """Return the objects of a list that a client wrote; nothing where it is no list."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
 def _integer(text: str) -> int | Decimal:
     return int(text) if len(text) < 16 and text != "-0" else Decimal(text)
 

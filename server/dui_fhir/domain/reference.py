@@ -39,7 +39,7 @@ def walk(value: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
     The element is the live dict of the resource, so that a transaction may rewrite it in place.
     """
     for place, element in _walk(value, path):
-        yield _render(place), element
+        yield rendered(place), element
 
 
 def _walk(value: Any, place: Any) -> Iterator[tuple[Any, dict[str, Any]]]:
@@ -60,7 +60,8 @@ def _walk(value: Any, place: Any) -> Iterator[tuple[Any, dict[str, Any]]]:
         waiting += below
 
 
-def _render(place: Any) -> str:
+def rendered(place: Any) -> str:
+    """Return the text of a place ``(owner's place, key or index)``: ``Patient.name[0].given[1]``; a text stands for a root."""
     parts: list[str] = []
     while not isinstance(place, str):
         place, label = place

@@ -13,6 +13,7 @@ from dui_fhir.domain.body import Body
 from dui_fhir.domain.change import Resource
 from dui_fhir.domain.index import ReferenceValue
 from dui_fhir.domain.issues import Issue
+from dui_fhir.domain.json import objects
 from dui_fhir.domain.plan import Plan, Put
 from dui_fhir.domain.query import Query, TokenIs
 from dui_fhir.domain.reference import Reference
@@ -106,8 +107,7 @@ def finess_of(organization: Resource) -> str | None:
 
 
 def _list(element: Any, name: str) -> list[dict[str, Any]]:
-    value = element.get(name) if isinstance(element, dict) else None
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+    return objects(element.get(name) if isinstance(element, dict) else None)
 
 
 class Structures:

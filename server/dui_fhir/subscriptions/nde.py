@@ -14,6 +14,7 @@ from typing import Any, Final
 from uuid import NAMESPACE_URL, uuid5
 
 from dui_fhir.domain.change import Resource
+from dui_fhir.domain.json import objects
 
 CANONICAL: Final = "https://interop.esante.gouv.fr/ig/fhir/nde/StructureDefinition"
 _CHANNELS: Final = "https://mos.esante.gouv.fr/NOS/TRE_R200-CanalCommunication/FHIR/TRE-R200-CanalCommunication"
@@ -64,12 +65,12 @@ def start(subscription: Resource) -> str | None:
 
 def is_order(request: Resource) -> bool:
     """Tell whether a CommunicationRequest orders a notification: it is based on a subscription."""
-    return any("Subscription/" in str(item.get("reference", "")) for item in _objects(request.get("basedOn")))
+    return any("Subscription/" in str(item.get("reference", "")) for item in objects(request.get("basedOn")))
 
 
 def extension(resource: Mapping[str, Any], name: str) -> Any:
     """Return the value of an extension of the volet, None where it is absent."""
-    for item in _objects(resource.get("extension")):
+    for item in objects(resource.get("extension")):
         if item.get("url") == f"{CANONICAL}/{name}":
             return next((value for key, value in item.items() if key.startswith("value")), None)
     return None
@@ -77,7 +78,7 @@ def extension(resource: Mapping[str, Any], name: str) -> Any:
 
 def codes(concept: Any) -> frozenset[Identity]:
     """Return system and code of each coding of a CodeableConcept."""
-    codings = _objects(concept.get("coding")) if isinstance(concept, dict) else []
+    codings = objects(concept.get("coding")) if isinstance(concept, dict) else []
     return frozenset((str(c.get("system", "")), str(c["code"])) for c in codings if c.get("code"))
 
 
@@ -99,7 +100,7 @@ def _identities(resource: Resource, reference: Any) -> Iterator[Identity]:
 
 
 def _identifiers(value: Any) -> Iterator[Identity]:
-    for item in _objects(value):
+    for item in objects(value):
         if item.get("value") and item.get("use") != "old":
             yield str(item.get("system", "")), str(item["value"])
 
@@ -109,7 +110,7 @@ def contained(resource: Resource, reference: Any) -> Resource | None:
     literal = str(reference.get("reference", "")) if isinstance(reference, dict) else ""
     if not literal.startswith("#"):
         return None
-    return next((c for c in _objects(resource.get("contained")) if c.get("id") == literal[1:]), None)
+    return next((c for c in objects(resource.get("contained")) if c.get("id") == literal[1:]), None)
 
 
 # the order to notify
@@ -173,7 +174,3 @@ def _medium(channel: str) -> dict[str, Any]:
     if known is None:
         return {"text": channel}
     return {"coding": [{"system": _CHANNELS, "code": known[0], "display": known[1]}]}
-
-
-def _objects(value: Any) -> list[dict[str, Any]]:
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []

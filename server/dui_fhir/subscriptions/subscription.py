@@ -7,6 +7,7 @@ from typing import Any, Final, Literal, cast
 
 from dui_fhir.domain.change import Resource
 from dui_fhir.domain.dates import MS_MAX, MS_MIN, interval
+from dui_fhir.domain.json import objects
 from dui_fhir.search.match import Entry
 from dui_fhir.search.options import SearchOptions
 from dui_fhir.subscriptions import nde
@@ -107,7 +108,7 @@ def payload_codes(subscription: Resource) -> tuple[str, ...]:
 
 
 def _payload_codes(element: Mapping[str, Any]) -> Iterator[str]:
-    for extension in _objects(_object(element.get("_payload")).get("extension")):
+    for extension in objects(_object(element.get("_payload")).get("extension")):
         if extension.get("url") == PAYLOAD_CONTENT:
             yield str(extension.get("valueCode", ""))
 
@@ -120,7 +121,3 @@ def header_lines(subscription: Resource) -> tuple[str, ...]:
 
 def _object(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
-
-
-def _objects(value: Any) -> list[dict[str, Any]]:
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []

@@ -4,21 +4,13 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from dui_fhir.domain.issues import Issue, Severity
+from dui_fhir.domain.reference import rendered
 
 if TYPE_CHECKING:
     from dui_fhir.validation.bindings import Terminology
 
 Path: TypeAlias = tuple["Path", str | int] | str
 """The place of an element: the parent's place and a key or an index; a text for the root. Cheap to make at each node."""
-
-
-def render(path: Path) -> str:
-    """Return ``Patient.name[0].given[1]``."""
-    parts: list[str] = []
-    while not isinstance(path, str):
-        path, label = path
-        parts.append(f"[{label}]" if isinstance(label, int) else f".{label}")
-    return path + "".join(reversed(parts))
 
 
 STEPS_MAX = 5_000_000
@@ -77,7 +69,7 @@ class Report:
             id, code, severity = "validation-too-many", "too-long", "warning"
             text, diagnostics = "D'autres anomalies ne sont pas montrées.", f"more than {self._limit} issues"
         self.issues.append(
-            Issue(severity=severity, code=code, id=id, text=text, diagnostics=diagnostics, expression=(render(path),))
+            Issue(severity=severity, code=code, id=id, text=text, diagnostics=diagnostics, expression=(rendered(path),))
         )
 
     def unknown(self, key: str, type: str, path: Path) -> None:

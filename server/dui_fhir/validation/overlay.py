@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 from dui_fhir.definitions.children import is_primitive, keys
 from dui_fhir.definitions.elements import resource_types
 from dui_fhir.validation.bindings import binding
-from dui_fhir.validation.faults import Path, Report, render
+from dui_fhir.validation.faults import Path, Report
 from dui_fhir.validation.invariants import Rule, rule
 from dui_fhir.validation.library import Library, keep
 from dui_fhir.validation.matching import fits, same
@@ -471,4 +471,4 @@ def _rules(spec: Spec) -> ItemCheck | None:
     return check
 
 
-__all__ = ["Item", "ItemCheck", "Overlay", "is_primitive", "items_of", "render"]
+__all__ = ["Item", "ItemCheck", "Overlay", "is_primitive", "items_of"]

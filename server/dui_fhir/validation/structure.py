@@ -7,10 +7,11 @@ references.html.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, TypeAlias
 
+from dui_fhir.definitions.children import typed_keys
 from dui_fhir.definitions.elements import Constraint, Element, element_table, kind, resource_types
 from dui_fhir.domain.change import Resource
 from dui_fhir.domain.reference import Reference
@@ -140,15 +141,10 @@ def _invariant(constraint: Constraint, type: str) -> _Presence:
     return lambda value, path, report: check(value, type, None, path, report)
 
 
-def _keys(element: Element) -> dict[str, str]:
-    if element.choice:
-        return {element.name + t.code[0].upper() + t.code[1:]: t.code for t in element.types}
-    if element.content is not None:
-        return {element.name: element.content}
-    code = element.types[0].code
+def _keys(element: Element) -> Mapping[str, str]:
     if element.name == "id" and element.path.split(".", 1)[0] in resource_types() and element.path.count(".") == 1:
-        code = "id"  # the published tables say string, resource.html#id says id
-    return {element.name: element.path if code in ("BackboneElement", "Element") else code}
+        return {"id": "id"}  # the published tables say string, resource.html#id says id
+    return typed_keys(element)
 
 
 def _handlers(key: str, type: str, element: Element) -> dict[str, Handler]:
