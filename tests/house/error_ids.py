@@ -9,6 +9,7 @@ ROOT = Path(__file__).parents[2]
 STATUS = {
     "BadRequest": "400", "Unauthorized": "401", "Forbidden": "403", "NotFound": "404", "MethodNotAllowed": "405",
     "NotAcceptable": "406", "Conflict": "409", "Gone": "410", "PreconditionFailed": "412", "TooLarge": "413",
+    "UriTooLong": "414",
     "UnsupportedMedia": "415", "Unprocessable": "422", "PreconditionRequired": "428", "Unavailable": "503",
     "ConfigurationError": "démarrage", "Issue": "remarque", "PluginFailed": "500",
 }  # fmt: skip

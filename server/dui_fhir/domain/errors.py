@@ -13,6 +13,7 @@
     ├── Gone 410                deleted
     ├── PreconditionFailed 412  If-Match stale, several matches of a conditional interaction
     ├── TooLarge 413            body, depth, number of entries
+    ├── UriTooLong 414          address over its limit
     ├── UnsupportedMedia 415    content type not read here
     ├── Unprocessable 422       understood, and refused by a rule
     ├── PreconditionRequired 428
@@ -120,6 +121,13 @@ class TooLarge(DuiError):
     """Over one of the limits of docs/settings.md."""
 
     status = 413
+    code = "too-long"
+
+
+class UriTooLong(DuiError):
+    """The address, parameters included, is over its limit."""
+
+    status = 414
     code = "too-long"
 
 

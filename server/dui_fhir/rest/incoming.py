@@ -9,12 +9,11 @@ from urllib.parse import parse_qsl
 from flask import Request
 
 from dui_fhir.domain.actor import Actor
-from dui_fhir.domain.errors import BadRequest, TooLarge, UnsupportedMedia
+from dui_fhir.domain.errors import BadRequest, TooLarge, UnsupportedMedia, UriTooLong
 from dui_fhir.rest import negotiation
 from dui_fhir.service.message import Conditions, Params, Prefer, ServiceRequest
 from dui_fhir.settings import Settings
 
-PARAMS_MAX = 1000
 _FORM = "application/x-www-form-urlencoded"
 _RETURN = re.compile(r"\breturn\s*=\s*(minimal|representation|OperationOutcome)\b")
 _LATER = re.compile(r"\brespond-async\b")
@@ -24,13 +23,14 @@ _HANDLING = re.compile(r"\bhandling\s*=\s*(strict|lenient)\b")
 def service_request(
     request: Request, *, tenant: str, path: str, settings: Settings, actor: Callable[[Mapping[str, str]], Actor]
 ) -> ServiceRequest:
-    """Translate. Raises: BadRequest, TooLarge, UnsupportedMedia, NotAcceptable, Unauthorized."""
-    params = _decoded(request.query_string, "core-url-encoding")
+    """Translate. Raises: BadRequest, TooLarge, UriTooLong, UnsupportedMedia, NotAcceptable, Unauthorized."""
+    _check_length(request, settings.url_bytes_max)
+    params = _decoded(request.query_string, "core-url-encoding", settings.url_params_max)
     path = path.strip("/")
     body = _body(request, settings.body_bytes_max) if request.method in ("POST", "PUT", "PATCH", "DELETE") else b""
     media = negotiation.media_type(request.headers.get("Content-Type", ""))
     if path.endswith("_search") and request.method == "POST":
-        params, body = (*params, *_form(body, media)), b""
+        params, body = (*params, *_form(body, media, settings.url_params_max)), b""
     accept = request.headers.get("Accept", "")
     operation = path.rpartition("/")[2].startswith("$")
     format = dict(params).get("_format")
@@ -83,31 +83,38 @@ def _conditions(request: Request) -> Conditions:
     )
 
 
-def _decoded(text: bytes, id: str) -> Params:
-    if not text:
-        return ()
-    try:
-        return tuple(
-            parse_qsl(
-                text.decode("ascii"),
-                keep_blank_values=True,
-                encoding="utf-8",
-                errors="strict",
-                max_num_fields=PARAMS_MAX,
-            )
+def _check_length(request: Request, limit: int) -> None:
+    size = len(request.path.encode()) + len(request.query_string)
+    if size > limit:
+        raise UriTooLong.of(
+            "core-url-too-long",
+            f"L'adresse dépasse {limit} octets : une longue recherche se fait par POST _search.",
+            f"{size} bytes, setting url_bytes_max",
         )
+
+
+def _decoded(text: bytes, id: str, limit: int) -> Params:
+    if text.count(b"&") >= limit:
+        raise BadRequest.of(
+            "core-too-many-params",
+            f"La requête a plus de {limit} paramètres.",
+            "setting url_params_max",
+            code="too-costly",
+        )
+    try:
+        return tuple(parse_qsl(text.decode("ascii"), keep_blank_values=True, encoding="utf-8", errors="strict"))
     except (UnicodeDecodeError, ValueError):
         raise BadRequest.of(
-            id, f"Les paramètres sont mal encodés, ou plus de {PARAMS_MAX}.", "query is not percent-encoded UTF-8"
+            id, "Les paramètres sont mal encodés : l'UTF-8 s'écrit en %XX.", "query is not percent-encoded UTF-8"
         ) from None
 
 
-def _form(body: bytes, media: str) -> Params:
+def _form(body: bytes, media: str, limit: int) -> Params:
     if not body:
         return ()
     if media != _FORM:
         raise UnsupportedMedia.of("core-search-media", f"POST _search attend {_FORM}.", "content type not supported")
-    return _decoded(body, "core-form-encoding")
+    return _decoded(body, "core-form-encoding", limit)
 
 
 def _body(request: Request, limit: int) -> bytes:

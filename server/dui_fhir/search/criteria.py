@@ -42,8 +42,6 @@ from dui_fhir.search.fold import fold, fold_token, words
 from dui_fhir.search.options import SearchOptions
 from dui_fhir.search.values import bare_number, local_or_foreign
 
-LINKS_MAX = 500
-"""Chains that one untyped parameter may become: ``target.based-on.based-on.code`` has thousands of readings."""
 CONTENT = frozenset({"_text", "_content"})
 _MODIFIERS = {
     "token": frozenset({"missing", "not", "text", "in", "not-in", "above", "below", "of-type"}),
@@ -87,7 +85,7 @@ class Criteria:
         self._links += 1
         if depth > self._options.chain_depth_max:
             raise faults.too_deep(name, self._options.chain_depth_max)
-        if self._links > LINKS_MAX:
+        if self._links > self._options.chain_width_max:  # target.based-on.based-on.code has thousands of readings
             raise faults.too_wide(name)
         if name.startswith("_has:"):
             return self._has(type, name, value, depth)

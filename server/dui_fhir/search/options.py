@@ -43,6 +43,7 @@ class SearchOptions:
     page_size_max: int = 1000
     or_values_max: int = 500
     chain_depth_max: int = 5
+    chain_width_max: int = 500
     expansion_max: int = 5000
 
     @classmethod
@@ -54,6 +55,7 @@ class SearchOptions:
             "page_size_max": settings.page_size_max,
             "or_values_max": settings.search_or_values_max,
             "chain_depth_max": settings.search_chain_depth_max,
+            "chain_width_max": settings.search_chain_width_max,
             "expansion_max": settings.search_expansion_max,
             "full_text": settings.search_full_text,
         }

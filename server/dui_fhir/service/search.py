@@ -1,7 +1,5 @@
 """search of a type, of all types, of a compartment. Source: FHIR R4, http.html#search and search.html."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -9,16 +7,13 @@ from dui_fhir.domain.issues import outcome
 from dui_fhir.domain.version import Version
 from dui_fhir.ports import SearchPage
 from dui_fhir.search import paging
-from dui_fhir.search.includes import Include, reverse_query
 from dui_fhir.search.parse import ParsedSearch, compartment_node
 from dui_fhir.service import bundles, content, projection
 from dui_fhir.service.engine import Call
 from dui_fhir.service.incomplete import parsed
+from dui_fhir.service.including import Including
 from dui_fhir.service.message import Params, ServiceResponse
 from dui_fhir.service.visibility import Visibility
-
-ITERATIONS_MAX = 5
-"""Rounds of ``:iterate``."""
 
 
 def search(call: Call) -> ServiceResponse:
@@ -28,12 +23,13 @@ def search(call: Call) -> ServiceResponse:
     """
     wanted = _limited(call, _parsed(call))
     page = _page(call, wanted)
-    included = _included(call, wanted, page.matches)
+    included = Including(call, wanted, page.matches)
+    issues = (*wanted.issues, *included.issues)
     part = projection.Wanted(summary=wanted.summary, elements=wanted.elements)
     entries = [_entry(call, v, "match", part) for v in page.matches]
-    entries += [_entry(call, v, "include", part) for v in included.values()]
-    if wanted.issues:
-        entries.append(bundles.entry({"search": {"mode": "outcome"}}, outcome(wanted.issues)))
+    entries += [_entry(call, v, "include", part) for v in included.versions.values()]
+    if issues:
+        entries.append(bundles.entry({"search": {"mode": "outcome"}}, outcome(issues)))
     body = bundles.bundle(
         "searchset",
         entries,
@@ -41,7 +37,7 @@ def search(call: Call) -> ServiceResponse:
         total=_total(call, wanted, page),
         now_ms=call.engine.clock.now_ms(),
     )
-    return ServiceResponse(status=200, body=body, issues=wanted.issues)
+    return ServiceResponse(status=200, body=body, issues=issues)
 
 
 def _parsed(call: Call) -> ParsedSearch:
@@ -107,53 +103,3 @@ def _entry(call: Call, version: Version, mode: str, part: projection.Wanted) -> 
         "search": {"mode": mode},
     }
     return bundles.entry(fields, projection.of_version(version, part))
-
-
-# _include and _revinclude
-
-_Key = tuple[str, str]
-
-
-def _included(call: Call, wanted: ParsedSearch, matches: Iterable[Version]) -> dict[_Key, Version]:
-    """Return what the page includes, at most ``search_includes_max``, none of the matches again."""
-    if not (wanted.includes or wanted.revincludes):
-        return {}
-    seen: dict[_Key, Version] = {(v.type, v.id): v for v in matches}
-    included: dict[_Key, Version] = {}
-    fresh = dict(seen)
-    for round in range(ITERATIONS_MAX):
-        found = {k: v for k, v in _one_round(call, wanted, fresh, first=round == 0) if k not in seen}
-        room = call.engine.settings.search_includes_max - len(included)
-        fresh = dict(list(found.items())[:room])
-        included |= fresh
-        seen |= fresh
-        if not fresh:
-            break
-    return included
-
-
-def _one_round(
-    call: Call, wanted: ParsedSearch, sources: dict[_Key, Version], *, first: bool
-) -> Iterator[tuple[_Key, Version]]:
-    for include in wanted.includes:
-        if first or include.iterate:
-            yield from _forward(call, include, sources)
-    for include in wanted.revincludes:
-        if first or include.iterate:
-            yield from _reverse(call, include, sources)
-
-
-def _forward(call: Call, include: Include, sources: dict[_Key, Version]) -> Iterator[tuple[_Key, Version]]:
-    chosen = [key for key in sources if include.source in (None, key[0])]
-    targets = call.store.targets(chosen, include.param, (include.target,) if include.target else ()) if chosen else ()
-    for key, version in call.store.read_many(targets[: call.engine.settings.search_includes_max]).items():
-        if not version.deleted:
-            yield key, version
-
-
-def _reverse(call: Call, include: Include, sources: dict[_Key, Version]) -> Iterator[tuple[_Key, Version]]:
-    if not sources:
-        return
-    query = reverse_query(include, sources, call.tuned.registry, call.engine.settings.search_includes_max)
-    for version in call.store.search(query).matches:
-        yield (version.type, version.id), version
