@@ -35,6 +35,7 @@ REASONS: Final[Mapping[str, tuple[int, str]]] = {
 REASON_SYSTEM: Final = "urn:dui-fhir:identitovigilance"
 EXTENSION: Final = "urn:dui-fhir:extension:identitovigilance"
 RECHECK: Final = "commun.ins_recontrole_mois"
+_RELIABILITY: Final = "https://hl7.fr/ig/fhir/core/StructureDefinition/fr-core-identity-reliability"
 _STATUS: Final = {"PROV": "provisoire", "VALI": "validee", "RECUP": "recuperee"}
 _LEFT_OUT: Final = frozenset({"demo", "anonyme"})
 _COUNT, _COUNT_MAX = 50, 500
@@ -168,7 +169,7 @@ def _own(patient: Resource, found: ins.Identity, high_trust: frozenset[str], bef
 
 def _attributes(patient: Resource) -> set[str]:
     found: set[str] = set()
-    for extension in extensions(patient, ins.RELIABILITY):
+    for extension in extensions(patient, _RELIABILITY):
         for part in extension.get("extension", ()):
             given = value_of(part)
             codings = given.get("coding", [given]) if isinstance(given, dict) else []
@@ -296,4 +297,4 @@ QUALIFIED: Final = {
 def qualified(patient: Resource, parameters: Mapping[str, Any]) -> float | None:
     """Return 1 for a qualified identity, None for another."""
     high_trust = frozenset(parameters.get("commun.ins_pieces_haut_niveau", ins.HIGH_TRUST))
-    return 1 if ins.is_qualified(patient, high_trust) else None
+    return 1 if ins.identity(patient).qualified(high_trust) else None

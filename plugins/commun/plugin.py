@@ -10,6 +10,7 @@ from . import (
     deadlines,
     document_operations,
     identities,
+    identity_worklist,
     kept,
     life,
     ppa,
@@ -68,4 +69,4 @@ def declare_indicators() -> list[dict[str, object]]:
 
 @hookimpl
 def declare_operations() -> list[Operation]:
-    return [*ppa.operations(), *document_operations.operations(), *life.operations()]
+    return [*ppa.operations(), *document_operations.operations(), *life.operations(), *identity_worklist.operations()]

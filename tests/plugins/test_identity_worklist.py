@@ -28,7 +28,13 @@ Patient = dict[str, Any]
 def patient(id: str, family: str = "FICTIF", given: str = "ZOE", born: str = "1940-05-20", **options: Any) -> Patient:
     """A Patient of FR Core 2.2.0; ``status``, ``checked`` (day of both checks), ``matricule``, ``comment``, ``sex``, ``link``."""
     parts = [
-        {"url": "identityStatus", "valueCoding": {"system": ins.STATUS_2_2, "code": options.get("status", "QUAL")}}
+        {
+            "url": "identityStatus",
+            "valueCoding": {
+                "system": f"{CORE}/CodeSystem/fr-core-cs-identity-status",
+                "code": options.get("status", "QUAL"),
+            },
+        }
     ]
     if checked := options.get("checked", "2026-01-10"):
         parts += [
@@ -38,17 +44,26 @@ def patient(id: str, family: str = "FICTIF", given: str = "ZOE", born: str = "19
         ]
     if comment := options.get("comment"):
         parts.append({"url": "comment", "valueCoding": {"code": comment}})
-    place = {"extension": [{"url": ins.INSEE_CODE, "valueCoding": {"code": "63220"}}]}
+    place = {
+        "extension": [
+            {"url": f"{CORE}/StructureDefinition/fr-core-address-insee-code", "valueCoding": {"code": "63220"}}
+        ]
+    }
     made: Patient = {
         "resourceType": "Patient",
         "id": id,
-        "extension": [{"url": ins.RELIABILITY, "extension": parts}, {"url": ins.BIRTH_PLACE, "valueAddress": place}],
+        "extension": [
+            {"url": f"{CORE}/StructureDefinition/fr-core-identity-reliability", "extension": parts},
+            {"url": "http://hl7.org/fhir/StructureDefinition/patient-birthPlace", "valueAddress": place},
+        ],
         "name": [
             {
                 "use": "official",
                 "family": family,
                 "given": given.split(" ")[:1],
-                "extension": [{"url": ins.GIVEN_LIST, "valueString": given}],
+                "extension": [
+                    {"url": f"{CORE}/StructureDefinition/fr-core-patient-birth-list-given-name", "valueString": given}
+                ],
             }
         ],
         "gender": options.get("sex", "female"),
