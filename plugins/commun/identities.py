@@ -1,10 +1,17 @@
-"""Rules on the identity of a person: COM-02, 03, 04, 39 to 42."""
+"""Rules on the identity of a person: COM-02, 03, 04, 39 to 42, 73."""
 
 from collections.abc import Iterator
 
-from dui_fhir.api import Change, Context, Issue, Resource
-
-from . import ins
+from dui_fhir.api import (
+    INS_HIGH_TRUST,
+    Change,
+    Context,
+    InsIdentity,
+    Issue,
+    Resource,
+    first_name_starts_list,
+    read_identity,
+)
 
 
 def fault(rule: str, *expression: str, text: str = "", warn: bool = False) -> Issue:
@@ -17,20 +24,24 @@ def fault(rule: str, *expression: str, text: str = "", warn: bool = False) -> Is
 def check(change: Change, context: Context) -> Iterator[Issue]:
     """Check a Patient being written."""
     patient: Resource = change.after or {}
-    found = ins.identity(patient)
-    high_trust = frozenset(context.parameters.get("commun.ins_pieces_haut_niveau", ins.HIGH_TRUST))
+    found = read_identity(patient)
+    high_trust = frozenset(context.parameters.get("commun.ins_pieces_haut_niveau", INS_HIGH_TRUST))
     if found.status == "QUAL":
         yield from _qualified(found, high_trust)
         yield from _changed(change.before, found)
     if found.explicit and found.status in ("PROV", "VALI") and found.matricule:
         yield fault("COM-40", "Patient.identifier")
-    if found.matricule and not ins.key_is_right(found.matricule):
+    if found.matricule_to_check():
         yield fault("COM-39", "Patient.identifier.value")
-    if not ins.first_name_starts_list(found):
+    if not first_name_starts_list(found):
         yield fault("COM-42", "Patient.name.given")
+    if found.doubtful and (found.status != "PROV" or found.matricule):
+        yield fault("COM-41", "Patient.extension")
+    if not found.compatible_attributes:
+        yield fault("COM-73", "Patient.extension")
 
 
-def _qualified(found: ins.Identity, high_trust: frozenset[str]) -> Iterator[Issue]:
+def _qualified(found: InsIdentity, high_trust: frozenset[str]) -> Iterator[Issue]:
     unproven = found.unproven(high_trust)
     if unproven:
         text = f"Identité annoncée comme qualifiée sans ses preuves ; il manque : {', '.join(unproven)}."
@@ -40,13 +51,11 @@ def _qualified(found: ins.Identity, high_trust: frozenset[str]) -> Iterator[Issu
     if missing:
         text = f"Identité annoncée comme qualifiée sans ses cinq traits ; il manque : {', '.join(missing)}."
         yield fault("COM-03", "Patient", text=text)
-    if found.doubtful:
-        yield fault("COM-41", "Patient.extension")
 
 
-def _changed(before: Resource | None, found: ins.Identity) -> Iterator[Issue]:
+def _changed(before: Resource | None, found: InsIdentity) -> Iterator[Issue]:
     """A strict trait that changed on a qualified identity asks for a new answer of INSi (RNIV)."""
-    former = ins.identity(before) if before else None
+    former = read_identity(before) if before else None
     if former is None or former.status != "QUAL" or former.traits == found.traits:
         return
     if found.insi_date <= former.insi_date:

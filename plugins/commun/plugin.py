@@ -9,6 +9,7 @@ from . import (
     contracts,
     deadlines,
     document_operations,
+    identifiers,
     identities,
     identity_worklist,
     kept,
@@ -38,7 +39,7 @@ CHECKS: Mapping[str, tuple[Check, ...]] = {
 
 @hookimpl
 def check_resource(change: Change, context: Context) -> list[Issue]:
-    checks = (*CHECKS.get(change.type, ()), *life.CHECKS.get(change.type, ()), kept.check_archived)
+    checks = (*CHECKS.get(change.type, ()), *life.CHECKS.get(change.type, ()), identifiers.check, kept.check_archived)
     return [issue for check in checks for issue in check(change, context)]
 
 

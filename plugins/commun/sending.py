@@ -6,9 +6,8 @@ Channels: ``dmp``, ``mssante`` (to professionals), ``mssante-citoyen`` (to the p
 from collections.abc import Iterator
 from typing import Final
 
-from dui_fhir.api import Context, Issue, Resource, interval, to_ms
+from dui_fhir.api import INS_HIGH_TRUST, Context, Issue, Resource, interval, read_identity, to_ms
 
-from . import ins
 from .identities import fault
 from .kept import FINAL
 from .reading import codes, target
@@ -69,11 +68,11 @@ def _shows_protected_address(document: Resource) -> bool:
 
 
 def _identity(patient: Resource | None, context: Context) -> Iterator[Issue]:
-    high_trust = frozenset(context.parameters.get("commun.ins_pieces_haut_niveau", ins.HIGH_TRUST))
+    high_trust = frozenset(context.parameters.get("commun.ins_pieces_haut_niveau", INS_HIGH_TRUST))
     if patient is None:
         yield fault("COM-01", "DocumentReference.subject")
         return
-    found = ins.identity(patient)
+    found = read_identity(patient)
     if found.qualified(high_trust):
         return
     lacks = () if found.matricule else ("matricule INS",)

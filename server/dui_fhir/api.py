@@ -20,7 +20,19 @@ from dui_fhir.domain.errors import (
     Unavailable,
     Unprocessable,
 )
+from dui_fhir.domain.identifiers import (
+    file_identifier_is_right,
+    professional_identifier_is_right,
+    structure_identifier_is_right,
+)
 from dui_fhir.domain.ids import new_id
+from dui_fhir.domain.ins import HIGH_TRUST as INS_HIGH_TRUST
+from dui_fhir.domain.ins import INS_OIDS, first_name_starts_list
+from dui_fhir.domain.ins import Identity as InsIdentity
+from dui_fhir.domain.ins import Traits as InsTraits
+from dui_fhir.domain.ins_fr_core import CoreVersion
+from dui_fhir.domain.ins_fr_core import read as read_identity
+from dui_fhir.domain.ins_fr_core import write as write_identity
 from dui_fhir.domain.issues import Issue, Severity, outcome
 from dui_fhir.domain.job import Job
 from dui_fhir.domain.json import Decimal, dumps, loads
@@ -52,6 +64,8 @@ from dui_fhir.ports import Connector, Delivered, Delivery, Rejected, RetryLater,
 from dui_fhir.settings import Setting, Settings
 
 __all__ = [
+    "INS_HIGH_TRUST",
+    "INS_OIDS",
     "MEASURE",
     "OBJECT_SYSTEM",
     "SYSTEM",
@@ -66,6 +80,7 @@ __all__ = [
     "Conflict",
     "Connector",
     "Context",
+    "CoreVersion",
     "DateIs",
     "Deadline",
     "Decimal",
@@ -78,6 +93,8 @@ __all__ = [
     "Forbidden",
     "Has",
     "IdIn",
+    "InsIdentity",
+    "InsTraits",
     "Interaction",
     "Issue",
     "Job",
@@ -117,6 +134,8 @@ __all__ = [
     "answers",
     "day_of",
     "dumps",
+    "file_identifier_is_right",
+    "first_name_starts_list",
     "hookimpl",
     "instant",
     "interval",
@@ -126,7 +145,11 @@ __all__ = [
     "new_id",
     "outcome",
     "pending",
+    "professional_identifier_is_right",
+    "read_identity",
+    "structure_identifier_is_right",
     "to_ms",
     "value",
     "walk",
+    "write_identity",
 ]

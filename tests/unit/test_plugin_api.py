@@ -19,7 +19,12 @@ def test_all__names__are_sorted_unique_and_there() -> None:
 
 def test_all__imported_names__are_all_exported() -> None:
     tree = ast.parse(inspect.getsource(api))
-    imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names}
+    imported = {
+        alias.asname or alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
 
     assert imported == set(api.__all__)
 

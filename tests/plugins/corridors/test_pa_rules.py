@@ -101,7 +101,9 @@ def test_pa_06__admission_in_another_category__silent(write: Write) -> None:
         "resourceType": "Encounter",
         "id": "s",
         "status": "in-progress",
-        "identifier": [{"system": "https://identifiant-medicosocial-sejour.esante.gouv.fr", "value": "x"}],
+        "identifier": [
+            {"system": "https://identifiant-medicosocial-sejour.esante.gouv.fr", "value": "3010000000/1-SEJOUR-1"}
+        ],
         "serviceProvider": {"identifier": {"value": "010000000"}},
     }
     assert answers(write(stay, category="500")) == [("PA-06", "warning")]

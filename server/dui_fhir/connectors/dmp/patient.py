@@ -1,4 +1,4 @@
-"""From a FHIR Patient (FR Core 2.1.0 and 2.2.0) to the patient of a document.
+"""From a FHIR Patient (FR Core, any version) to the patient of a document.
 
 Only a qualified INS leaves (INS référentiel; decision D15): the status says so, and the five traits are there. A matricule
 alone identifies nobody.
@@ -10,17 +10,16 @@ from datetime import date
 from typing import Any
 
 from dui_fhir.connectors.cda.values import Patient
-from dui_fhir.connectors.dmp.coding import codes, codings, oid_of
+from dui_fhir.connectors.dmp.coding import codes, oid_of
 from dui_fhir.connectors.dmp.faults import Faults
 from dui_fhir.domain.change import Resource
+from dui_fhir.domain.ins import INS_OIDS
+from dui_fhir.domain.ins_fr_core import ins_identifiers, read
 
 _CORE = "https://hl7.fr/ig/fhir/core"
-_RELIABILITY = f"{_CORE}/StructureDefinition/fr-core-identity-reliability"
 _GIVEN_LIST = f"{_CORE}/StructureDefinition/fr-core-patient-birth-list-given-name"
 _INSEE = f"{_CORE}/StructureDefinition/fr-core-address-insee-code"
 _BIRTH_PLACE = "http://hl7.org/fhir/StructureDefinition/patient-birthPlace"
-_STATUS_2_2 = f"{_CORE}/CodeSystem/fr-core-cs-identity-status"
-_INS_OIDS = frozenset({"1.2.250.1.213.1.4.8", "1.2.250.1.213.1.4.9", "1.2.250.1.213.1.4.10", "1.2.250.1.213.1.4.11"})
 _MATRICULE = re.compile(r"\d{6}[0-9AB]\d{8}")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _COG = re.compile(r"[0-9AB]{5}")
@@ -33,7 +32,8 @@ def patient_of(resource: Resource, faults: Faults) -> Patient | None:
     ins = _ins(resource)
     if ins is None:
         faults.add("dmp-no-ins", "La personne n'a pas de matricule INS en vigueur.", "Patient.identifier")
-    if not _qualified(resource):
+    qualified = read(resource).claimed
+    if not qualified:
         faults.add(
             "dmp-ins-not-qualified",
             "L'identité de la personne n'est pas qualifiée : son INS ne peut pas être transmise.",
@@ -44,7 +44,7 @@ def patient_of(resource: Resource, faults: Faults) -> Patient | None:
     missing = [label for label, value in traits.items() if not value]
     if missing:
         faults.add("dmp-traits", f"Traits d'identité manquants ou incomplets : {', '.join(missing)}.", "Patient")
-    if ins is None or missing or not _qualified(resource):
+    if ins is None or missing or not qualified:
         return None
     return _patient(resource, ins, name, traits)
 
@@ -69,33 +69,8 @@ def _patient(resource: Resource, ins: tuple[str, str], name: dict[str, Any], tra
 
 
 def _ins(resource: Resource) -> tuple[str, str] | None:
-    for identifier in resource.get("identifier", []):
-        oid = oid_of(str(identifier.get("system", "")))
-        value = str(identifier.get("value", ""))
-        ended = identifier.get("use") == "old" or "end" in identifier.get("period", {})
-        if oid in _INS_OIDS and _MATRICULE.fullmatch(value) and not ended:
-            return oid, value
-    return None
-
-
-def _qualified(resource: Resource) -> bool:
-    """FR Core 2.1.0 has no code for QUAL: its VALI with an INS identifier is read so."""
-    stated = set(_status(resource))
-    if any(code.startswith(("DOUT", "FICT")) for _, code in stated):
-        return False
-    if any(system == _STATUS_2_2 for system, _ in stated):
-        return (_STATUS_2_2, "QUAL") in stated
-    return any(code in ("VALI", "QUAL") for _, code in stated)
-
-
-def _status(resource: Resource) -> Iterator[tuple[str, str]]:
-    for extension in resource.get("extension", []):
-        if extension.get("url") != _RELIABILITY:
-            continue
-        for part in extension.get("extension", []):
-            if part.get("url") in ("identityStatus", "comment"):
-                value = part.get("valueCoding") or part.get("valueCodeableConcept")
-                yield from ((str(c.get("system", "")), str(c["code"])) for c in codings(value))
+    found = ((oid, value) for oid, value in ins_identifiers(resource) if _MATRICULE.fullmatch(value))
+    return next(found, None)
 
 
 def _traits(resource: Resource, name: dict[str, Any]) -> dict[str, str]:
@@ -131,7 +106,7 @@ def _extension(element: dict[str, Any], url: str) -> dict[str, Any]:
 def _local_id(resource: Resource) -> tuple[str, str] | None:
     for identifier in resource.get("identifier", []):
         oid = oid_of(str(identifier.get("system", "")))
-        if oid and oid not in _INS_OIDS and "PI" in codes(identifier.get("type")) and identifier.get("value"):
+        if oid and oid not in INS_OIDS and "PI" in codes(identifier.get("type")) and identifier.get("value"):
             return oid, str(identifier["value"])
     return None
 
