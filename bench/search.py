@@ -7,143 +7,31 @@ import random
 import time
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlencode
 
 from bench import load, machine, servers
 from bench.asking import cost, gate, get, kinds, memory
+from bench.search_corpus import (
+    DAYS,
+    FAMILIES,
+    FIRST_DAY,
+    IPP,
+    LOINC,
+    MEASURES,
+    PEOPLE_PER_BUNDLE,
+    PER_PERSON,
+    UCUM,
+    Corpus,
+    Resource,
+    measure,
+    text,
+)  # fmt: skip
 
-LOINC, UCUM, IPP = "http://loinc.org", "http://unitsofmeasure.org", "urn:bench:ipp"
-FAMILIES = (
-    "MARTIN", "BERNARD", "THOMAS", "PETIT", "ROBERT", "RICHARD", "DURAND", "DUBOIS", "MOREAU", "LAURENT", "SIMON", "MICHEL",
-    "LEFÈVRE", "LEROY", "ROUX", "DAVID", "BERTRAND", "MOREL", "FOURNIER", "GIRARD", "BONNET", "DUPONT", "LAMBERT", "FONTAINE",
-    "ROUSSEAU", "VINCENT", "MÜLLER", "FAURE", "ANDRÉ", "MERCIER", "BLANC", "GUÉRIN", "BOYER", "GARNIER", "CHEVALIER", "LÉGER",
-)  # fmt: skip
-GIVEN = (
-    "Éloïse",
-    "Jean",
-    "Marie",
-    "André",
-    "Zoé",
-    "Paul",
-    "Hélène",
-    "Noël",
-    "Lucie",
-    "Rémi",
-    "Anaïs",
-    "Guy",
-    "Inès",
-    "Luc",
-)
-MEASURES = (
-    ("29463-7", "kg", 40, 120), ("29463-7", "kg", 40, 120), ("8302-2", "cm", 140, 195), ("8867-4", "/min", 50, 120),
-    ("8867-4", "/min", 50, 120), ("8310-5", "Cel", 35, 40), ("9279-1", "/min", 10, 30),
-)  # fmt: skip
-PRESSURE = (("8480-6", 100, 180), ("8462-4", 55, 100))
-PER_PERSON = 2 + len(MEASURES) + 1
-"""A Patient, an Encounter, the measures, a blood pressure."""
-FIRST_DAY, DAYS = datetime(2024, 1, 1, tzinfo=UTC), 700
-PEOPLE_PER_BUNDLE = 10
 PAGE = 20
 DRAWS = 3
-Resource = dict[str, Any]
-
-
-# the corpus
-
-
-@dataclass
-class Corpus:
-    """All resources by type, as sent, and the observations of each patient."""
-
-    patients: list[Resource] = field(default_factory=list)
-    encounters: list[Resource] = field(default_factory=list)
-    observations: list[Resource] = field(default_factory=list)
-    family: dict[str, str] = field(default_factory=dict)
-
-    def bundles(self, resources: int, rng: random.Random) -> Iterator[bytes]:
-        """Make the corpus, and yield it as transactions."""
-        people = iter(range(resources // PER_PERSON))
-        while numbers := list(itertools.islice(people, PEOPLE_PER_BUNDLE)):
-            made = [resource for number in numbers for resource in self._person(number, rng)]
-            entries = [
-                {"resource": r, "request": {"method": "PUT", "url": f"{r['resourceType']}/{r['id']}"}} for r in made
-            ]
-            bundle = {"resourceType": "Bundle", "type": "transaction", "entry": entries}
-            yield load.send("POST", "/fhir", json.dumps(bundle).encode())
-
-    def _person(self, number: int, rng: random.Random) -> list[Resource]:
-        id, family = f"p{number:07}", rng.choice(FAMILIES)
-        patient = {
-            "resourceType": "Patient",
-            "id": id,
-            "identifier": [{"system": IPP, "value": str(number)}],
-            "name": [{"use": "official", "family": family, "given": [rng.choice(GIVEN)]}],
-            "gender": rng.choice(("female", "male")),
-            "birthDate": f"{rng.randint(1925, 1960)}-{rng.randint(1, 12):02}-{rng.randint(1, 28):02}",
-        }
-        subject = {"reference": f"Patient/{id}"}
-        start = _moment(rng)
-        encounter = {
-            "resourceType": "Encounter",
-            "id": f"e{number:07}",
-            "status": "finished",
-            "class": {"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "IMP"},
-            "subject": subject,
-            "period": {"start": _text(start), "end": _text(start + timedelta(minutes=rng.randint(30, 600)))},
-        }
-        measured = [_measure(f"o{number:07}-{n}", subject, m, rng) for n, m in enumerate(MEASURES)]
-        measured.append(_pressure(f"o{number:07}-p", subject, rng))
-        self.patients.append(patient)
-        self.encounters.append(encounter)
-        self.observations += measured
-        self.family[f"Patient/{id}"] = family
-        return [patient, encounter, *measured]
-
-
-def _moment(rng: random.Random) -> datetime:
-    return FIRST_DAY + timedelta(seconds=rng.randrange(DAYS * 86_400))
-
-
-def _text(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _coding(code: str) -> Resource:
-    return {"coding": [{"system": LOINC, "code": code}]}
-
-
-def _quantity(value: float, unit: str) -> Resource:
-    return {"value": value, "unit": unit, "system": UCUM, "code": unit}
-
-
-def _observation(id: str, subject: Resource, code: str, rng: random.Random) -> Resource:
-    return {
-        "resourceType": "Observation",
-        "id": id,
-        "status": "final",
-        "code": _coding(code),
-        "subject": subject,
-        "effectiveDateTime": _text(_moment(rng)),
-    }
-
-
-def _measure(id: str, subject: Resource, measure: tuple[str, str, int, int], rng: random.Random) -> Resource:
-    code, unit, low, high = measure
-    value = rng.randint(10 * low, 10 * high) / 10
-    return {**_observation(id, subject, code, rng), "valueQuantity": _quantity(value, unit)}
-
-
-def _pressure(id: str, subject: Resource, rng: random.Random) -> Resource:
-    parts = [
-        {"code": _coding(code), "valueQuantity": _quantity(rng.randint(low, high), "mm[Hg]")}
-        for code, low, high in PRESSURE
-    ]
-    return {**_observation(id, subject, "85354-9", rng), "component": parts}
-
 
 # the shapes
 
@@ -187,7 +75,7 @@ def shapes(corpus: Corpus, rng: random.Random, *, judged: bool = True) -> list[S
     person = rng.choice(corpus.patients)
     me, family = f"Patient/{person['id']}", rng.choice(FAMILIES)
     day = FIRST_DAY + timedelta(days=rng.randrange(DAYS))
-    first, last = _text(day), _text(day + timedelta(days=1))
+    first, last = text(day), text(day + timedelta(days=1))
     heavy, systolic = rng.randint(1150, 1190) / 10, rng.randint(174, 178)
     prefix = _folded(family)[:3]
     mine = [o for o in observations if o["subject"]["reference"] == me]
@@ -360,7 +248,7 @@ def everything(folder: Path, options: argparse.Namespace) -> None:
         rng = random.Random(3)
         subject = {"reference": "Patient/p"}
         resources: list[Resource] = [{"resourceType": "Patient", "id": "p", "name": [{"family": "MESURE"}]}]
-        resources += [_measure(f"o{n}", subject, rng.choice(MEASURES), rng) for n in range(699)]
+        resources += [measure(f"o{n}", subject, rng.choice(MEASURES), rng) for n in range(699)]
         entries = [
             {"resource": r, "request": {"method": "PUT", "url": f"{r['resourceType']}/{r['id']}"}} for r in resources
         ]

@@ -1,12 +1,36 @@
 """Numbers that stand for types, parameters and systems: read by everybody, extended by the writer only."""
 
-from collections.abc import Collection
+import time
+from collections.abc import Collection, Hashable
 
 from dui_fhir.domain.index import stem
 from dui_fhir.store.sqlite.driver import Connection
 from dui_fhir.store.sqlite.rows import CellKind
 
 SYSTEMS_REMEMBERED_MAX = 100_000
+SIZES_REMEMBERED_MAX = 5_000
+SIZES_REMEMBERED_S = 60.0
+
+
+class Sizes:
+    """How many rows queries were counted to have, lately: hints about what to read first, never part of an answer."""
+
+    def __init__(self) -> None:
+        self._known: dict[Hashable, tuple[int, int, float]] = {}
+
+    def get(self, rows: Hashable, depth: int) -> int | None:
+        """Return the number of rows, at most ``depth``; None = not known any more."""
+        found = self._known.get(rows)
+        if found is None or found[2] < time.monotonic():
+            return None
+        counted, size, _ = found
+        return min(size, depth) if size < counted or depth <= counted else None
+
+    def put(self, rows: Hashable, depth: int, size: int) -> None:
+        """Remember what was counted up to ``depth``."""
+        if len(self._known) >= SIZES_REMEMBERED_MAX:
+            self._known.clear()
+        self._known[rows] = depth, size, time.monotonic() + SIZES_REMEMBERED_S
 
 
 class Dictionary:
@@ -16,6 +40,7 @@ class Dictionary:
         self.types: dict[str, int] = {}
         self.params: dict[tuple[int, str, str], int] = {}
         self.systems: dict[str, int] = {}
+        self.sizes = Sizes()
 
     def type(self, connection: Connection, name: str) -> int | None:
         """Return the number of a type, None where no resource of it was ever written or pointed to."""

@@ -14,6 +14,8 @@ from dui_fhir.store.sqlite.search import Hit, TypeSearch, merged
 from dui_fhir.store.sqlite.sql import TRUE, Sql, all_of, among, concat
 
 KEYS_PER_QUERY = 250
+BODIES_PER_QUERY = 50
+"""Bodies in memory beyond what a page may hold."""
 
 _VERSION = "v.version, v.instant, v.seq, v.method, v.body"
 
@@ -157,16 +159,27 @@ def _searches(connection: Connection, dictionary: Dictionary, query: Query) -> l
 
 
 def _bodies(connection: Connection, page: Sequence[Hit], bytes_max: int | None) -> tuple[Version, ...]:
-    statement = f"SELECT {_VERSION} FROM resource r CROSS JOIN version v ON v.seq = r.seq WHERE r.rid = ?"
     versions: list[Version] = []
     size = 0
-    for cursor, rid in page:
-        row = connection.execute(statement, (rid,)).fetchone()
-        size += len(row[-1])
-        if bytes_max is not None and size > bytes_max and versions:
-            break
-        versions.append(_version(str(cursor[-2]), str(cursor[-1]), row))
+    for start in range(0, len(page), BODIES_PER_QUERY):
+        part = page[start : start + BODIES_PER_QUERY]
+        rows = _current(connection, [rid for _, rid in part])
+        for cursor, rid in part:
+            row = rows[rid]
+            size += len(row[-1])
+            if bytes_max is not None and size > bytes_max and versions:
+                return tuple(versions)
+            versions.append(_version(str(cursor[-2]), str(cursor[-1]), row))
     return tuple(versions)
+
+
+def _current(connection: Connection, rids: Sequence[int]) -> dict[int, Sequence[Any]]:
+    """Return the current version of each resource by its number."""
+    among_rids = among("r.rid", rids)
+    statement = (
+        f"SELECT r.rid, {_VERSION} FROM resource r CROSS JOIN version v ON v.seq = r.seq WHERE {among_rids.text}"
+    )
+    return {row[0]: row[1:] for row in connection.execute(statement, among_rids.args)}
 
 
 def targets(connection: Connection, sources: Iterable[Key], param: str | None, types: Sequence[str]) -> tuple[Key, ...]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from dui_fhir.domain.errors import ConfigurationError
 from dui_fhir.store.sqlite.driver import Connection, connect
 
-VERSION = 2
+VERSION = 3
 APPLICATION_ID = 0x44554946  # "DUIF"
 PAGE_BYTES = 2048
 """A write touches many leaves of the indexes, a few rows in each: half the usual page is half the bytes to sync."""
@@ -25,6 +25,13 @@ _STREAMS = (
     "CREATE INDEX job_stream_open ON job_stream(stream, number) WHERE open",
 )
 """Where a job stands in its stream; ``open`` while it is neither done, failed nor cancelled."""
+
+_RANGES = (
+    "CREATE TABLE f_range(p INTEGER NOT NULL, w INTEGER NOT NULL, a NOT NULL, id TEXT NOT NULL, b NOT NULL,"
+    " c TEXT NOT NULL, d INTEGER NOT NULL, g INTEGER NOT NULL, rid INTEGER NOT NULL,"
+    " PRIMARY KEY(p, w, c, a, id, b, d, g)) WITHOUT ROWID"
+)
+"""The unit comes before the value: a weight is not looked for among heights."""
 
 TABLES = (
     "CREATE TABLE type(t INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, live INTEGER NOT NULL DEFAULT 0)",
@@ -45,9 +52,7 @@ TABLES = (
     " a, b, c, d, PRIMARY KEY(rid, p, n)) WITHOUT ROWID",
     "CREATE TABLE f_text(p INTEGER NOT NULL, a TEXT NOT NULL, id TEXT NOT NULL, b NOT NULL, g INTEGER NOT NULL,"
     " rid INTEGER NOT NULL, PRIMARY KEY(p, a, id, b, g)) WITHOUT ROWID",
-    "CREATE TABLE f_range(p INTEGER NOT NULL, w INTEGER NOT NULL, a NOT NULL, id TEXT NOT NULL, b NOT NULL,"
-    " c TEXT NOT NULL, d INTEGER NOT NULL, g INTEGER NOT NULL, rid INTEGER NOT NULL,"
-    " PRIMARY KEY(p, w, a, id, b, c, d, g)) WITHOUT ROWID",
+    _RANGES,
     "CREATE TABLE f_order(p INTEGER NOT NULL, d INTEGER NOT NULL, k NOT NULL, id TEXT NOT NULL, rid INTEGER NOT NULL,"
     " PRIMARY KEY(p, d, k, id)) WITHOUT ROWID",
     "CREATE VIRTUAL TABLE words USING fts5(text, content, content='', contentless_delete=1, detail=column,"
@@ -69,7 +74,15 @@ def _add_streams(connection: Connection) -> None:
         connection.execute(statement)
 
 
-MIGRATIONS: Mapping[int, Callable[[Connection], None]] = {1: _add_streams}
+def _order_by_unit(connection: Connection) -> None:
+    connection.execute("ALTER TABLE f_range RENAME TO f_range_before")
+    connection.execute(_RANGES)
+    columns = "p, w, a, id, b, c, d, g, rid"
+    connection.execute(f"INSERT INTO f_range({columns}) SELECT {columns} FROM f_range_before ORDER BY p, w, c, a, id")  # noqa: S608
+    connection.execute("DROP TABLE f_range_before")
+
+
+MIGRATIONS: Mapping[int, Callable[[Connection], None]] = {1: _add_streams, 2: _order_by_unit}
 """From a version to the next one; each is run in one transaction, by :func:`migrate` only."""
 
 

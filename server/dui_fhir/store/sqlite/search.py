@@ -1,9 +1,9 @@
 # ruff: noqa: S608 - only numbers of the store's own dictionaries and fixed names are written into statements
 """Searches of one tenant: which source leads, in what order, from where on.
 
-A source with few candidates is *gathered*: all of them are tested, then sorted. Where every source has many, the search
-*walks*: it reads an index that is already in the order asked for and stops when the page is full. "Many" is where walking
-becomes cheaper, if conditions are independent: about the square root of page size times resources.
+Without ``_sort`` the order is that of ids. A source *in order* is walked until the page is full; another is *gathered*: all
+its candidates are sorted, and tested until the page is full. What each way costs is foreseen from the sizes of the sources,
+counted up to a limit, as if conditions were independent; a wrong foresight costs time, never an answer.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -11,30 +11,40 @@ from dataclasses import dataclass, replace
 from functools import cmp_to_key
 from typing import Any, TypeAlias
 
-from dui_fhir.domain.query import AllOf, Chain, Cursor, Has, Node, Query, SortKey
+from dui_fhir.domain.query import AllOf, AnyOf, Chain, Cursor, Has, Node, Not, Query, SameGroup, SortKey
 from dui_fhir.search.match import compare
-from dui_fhir.store.sqlite.compile import Lead, Scope, Source
+from dui_fhir.store.sqlite.compile import Scope, flatten
 from dui_fhir.store.sqlite.dictionary import Dictionary
 from dui_fhir.store.sqlite.driver import Connection
 from dui_fhir.store.sqlite.rows import CellKind
+from dui_fhir.store.sqlite.sources import Part, Source, everything, sources
 from dui_fhir.store.sqlite.sql import FALSE, TRUE, Sql, all_of, any_of, concat, union
 
-GATHERED_MIN = 1000
-DEPTHS = (1, 16, 256)
-"""Multiples of the limit up to which sources are counted, one after the other, to find the smallest."""
+DEPTHS = (256, 4096, 16_384)
+"""Rows up to which sources are counted, one after the other, until one of them is smaller."""
+WALKED_US, GATHERED_US, SORTED_US, PROBE_US, KEY_US = 0.1, 0.1, 0.3, 0.5, 1.0
+"""Microseconds: a row read in order, one read and compared with the page so far, one sorted, one tested, the value of a sort
+key. Measured on warm pages; only their ratios matter."""
+UNKNOWN_SHARE = 0.5
+"""Of resources that satisfy a node about which nothing can be counted."""
 
 Hit: TypeAlias = tuple[Cursor, int]
 """Position in the order, and number of the resource."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Candidates:
-    """``query`` lists ``id, rid`` (perhaps twice) of resources that satisfy the conjuncts in ``satisfied``."""
+class Lead:
+    """A source with the number of its rows (``size``, at least), and what it costs to have them beyond reading them."""
 
-    query: Sql
-    satisfied: frozenset[int]
-    ordered: Sql | None = None
-    few: bool = False
+    source: Source
+    size: int
+    known: bool
+    cost_us: float = 0.0
+    shares: float | None = None
+    """Share of the type that satisfies its node, where that is not ``size``."""
+    passing: float = 1.0
+    """Share of the rows that hold the condition ``extra`` of the source."""
+    extra_us: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,115 +57,331 @@ class _Key:
     kind: CellKind | None = None
 
 
+class Leads:
+    """What may lead to the resources of one type that satisfy all conjuncts.
+
+    ``paged``: a page in the order of ids is wanted; where one source gives it without a test, nothing is counted.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        dictionary: Dictionary,
+        scope: Scope,
+        conjuncts: Sequence[Node],
+        *,
+        paged: bool = False,
+    ) -> None:
+        self._connection, self._dictionary = connection, dictionary
+        self._scope, self.conjuncts = scope, conjuncts
+        self.live = scope.live()
+        found = sources(scope, conjuncts)
+        if paged and len(found) == 1 and found[0].by_id and found[0].whole(len(conjuncts)):
+            self.found = [Lead(source=found[0], size=self.live, known=False)]
+            return
+        self.found = self._related(self._sized(found))
+        for position, node in enumerate(conjuncts):
+            lead = self._linked(node, frozenset({position}))
+            if lead is not None:
+                self.found.append(lead)
+
+    def probes(self, source: Source, r: str = "q") -> Sql:
+        """Return the test of what a source does not make true."""
+        return all_of(self._scope.probe(node, r) for i, node in enumerate(self.conjuncts) if i not in source.satisfies)
+
+    def share(self, satisfied: frozenset[int] = frozenset()) -> float:
+        """Return about what part of the type satisfies the other conjuncts."""
+        share = 1.0
+        for position, node in enumerate(self.conjuncts):
+            if position not in satisfied:
+                share *= self._share(position, node)
+        return share
+
+    def probe_us(self, satisfied: frozenset[int] = frozenset()) -> float:
+        """Return about what it costs to test the other conjuncts on one candidate."""
+        return sum(self._cost(node, self._scope) for i, node in enumerate(self.conjuncts) if i not in satisfied)
+
+    def tested(self, lead: Lead, limit: float) -> float:
+        """Return about how many rows of a lead are tested before ``limit`` of them pass."""
+        share = lead.passing * self.share(lead.source.satisfies)
+        return min(float(lead.size), limit / max(share, 1e-9))
+
+    def tested_us(self, lead: Lead) -> float:
+        """Return about what it costs to test a row of a lead."""
+        return lead.extra_us + self.probe_us(lead.source.satisfies)
+
+    def smallest(self) -> Lead | None:
+        """Return the lead from which all candidates are had at the least cost."""
+        return min(self.found, key=self.gathered_us, default=None)
+
+    def gathered_us(self, lead: Lead) -> float:
+        """Return what it costs to have all candidates of a lead, tested."""
+        return lead.cost_us + lead.size * (GATHERED_US + self.tested_us(lead))
+
+    def _share(self, position: int, node: Node) -> float:
+        if not self.live:
+            return 1.0
+        shares = [
+            lead.size / self.live if lead.shares is None else lead.shares
+            for lead in self.found
+            if lead.source.satisfies == {position}
+        ]
+        return min(1.0, *shares, 1.0) if shares else UNKNOWN_SHARE
+
+    def _cost(self, node: Node, scope: Scope) -> float:
+        match node:
+            case Not(child):
+                return self._cost(child, scope)
+            case AllOf(nodes) | AnyOf(nodes):
+                return sum(self._cost(child, scope) for child in nodes)
+            case SameGroup(nodes):
+                return PROBE_US * len(nodes)
+            case Chain(types=types, node=child):
+                return sum(PROBE_US + self._cost(child, scope.of(type)) for type in types)
+            case Has(type=type, node=child):
+                source = scope.of(type)
+                return max(1.0, source.live() / max(1, scope.live())) * (PROBE_US + self._cost(child, source))
+        return PROBE_US
+
+    # sizes
+
+    def _sized(self, found: list[Source]) -> list[Lead]:
+        """Count until one source is known to be small; of the others it is known that they are larger."""
+        leads = [Lead(source=source, size=0, known=not source.parts) for source in found]
+        for depth in DEPTHS:
+            leads = [lead if lead.known else self._counted(lead.source, depth) for lead in leads]
+            if any(lead.known for lead in leads):
+                break
+        return leads
+
+    def _counted(self, source: Source, depth: int) -> Lead:
+        size = self._dictionary.sizes.get(source.parts, depth)
+        if size is None:
+            query = concat("SELECT count(*) FROM (", _rows(source, "1"), f" LIMIT {depth})")
+            size = self._connection.execute(*query).fetchone()[0]
+            self._dictionary.sizes.put(source.parts, depth, size)
+        return Lead(source=source, size=size, known=size < depth)
+
+    def _related(self, leads: list[Lead]) -> list[Lead]:
+        """Of the leads of one composite, the smallest tells how many rows of the others pass."""
+        least: dict[frozenset[int], int] = {}
+        for lead in leads:
+            if lead.source.extra != TRUE:
+                satisfied = lead.source.satisfies
+                least[satisfied] = min(least.get(satisfied, lead.size), lead.size)
+        return [
+            lead
+            if lead.source.extra == TRUE
+            else replace(
+                lead,
+                passing=least[lead.source.satisfies] / max(1, lead.size),
+                shares=least[lead.source.satisfies] / max(1, self.live),
+                extra_us=PROBE_US * lead.source.extra.text.count("EXISTS"),
+            )
+            for lead in leads
+        ]
+
+    # links to other types
+
+    def _linked(self, node: Node, mine: frozenset[int]) -> Lead | None:
+        if isinstance(node, Chain):
+            return self._chained(node, mine)
+        return self._referring(node, mine) if isinstance(node, Has) else None
+
+    def _chained(self, node: Chain, mine: frozenset[int]) -> Lead | None:
+        p, parts, size, shares, cost_us = self._scope.param(node.param, "reference"), [], 0.0, 0.0, 0.0
+        for type in node.types:
+            target = self._scope.of(type)
+            if p is None or target.t is None:
+                continue
+            inner = self._inside(target, node.node)
+            if inner is None:
+                return None
+            query, found, inner_us = inner
+            tables = concat("(", query, f") x CROSS JOIN f_text q ON q.p = {p} AND q.a = x.id AND q.b = {target.t}")
+            parts.append(Part(tables=tables))
+            spread = max(1.0, self.live / max(1, target.live()))
+            size, shares = size + found * spread, shares + found / max(1, target.live())
+            cost_us += inner_us + found * PROBE_US
+        source = Source(parts=tuple(parts), satisfies=mine)
+        return Lead(source=source, size=int(size), known=True, cost_us=cost_us, shares=min(1.0, shares))
+
+    def _referring(self, node: Has, mine: frozenset[int]) -> Lead | None:
+        target = self._scope.of(node.type)
+        p = target.param(node.param, "reference")
+        if p is None or target.t is None:
+            return Lead(source=Source(parts=(), satisfies=mine), size=0, known=True)
+        inner = self._inside(target, node.node)
+        if inner is None:
+            return None
+        query, found, inner_us = inner
+        t = self._scope.t
+        tables = concat(
+            "(", query, f") x CROSS JOIN cell v ON v.rid = x.rid AND v.p = {p} AND v.b = {t}"
+            f" CROSS JOIN resource q ON q.t = {t} AND q.id = v.a AND q.live",
+        )  # fmt: skip
+        return Lead(
+            source=Source(parts=(Part(tables=tables),), satisfies=mine),
+            size=int(found),
+            known=True,
+            cost_us=inner_us + 2 * found * PROBE_US,
+            shares=min(1.0, found / max(1, self.live)),
+        )
+
+    def _inside(self, scope: Scope, node: Node) -> tuple[Sql, float, float] | None:
+        """Return the query of the resources inside a chain, about how many there are, and what the query costs; None where there
+        are too many to start from."""
+        inner = Leads(self._connection, self._dictionary, scope, flatten(node))
+        best = inner.smallest()
+        if best is None or not best.known:
+            return None
+        found = best.size * best.passing * inner.share(best.source.satisfies)
+        tested = all_of([best.source.extra, inner.probes(best.source)])
+        if len(best.source.parts) == 1:
+            query = _part(best.source.parts[0], "q.id, q.rid", tested)
+        else:
+            columns = "q.id, q.rid, q.g" if best.source.extra != TRUE else "q.id, q.rid"
+            query = concat("SELECT DISTINCT q.id, q.rid FROM (", _rows(best.source, columns), ") q WHERE ", tested)
+        return query, found, inner.gathered_us(best)
+
+
+def _part(part: Part, columns: str, where: Sql) -> Sql:
+    return concat(f"SELECT {columns} FROM ", part.tables, " WHERE ", all_of([part.where, where]))
+
+
+def _rows(source: Source, columns: str, where: Sql = TRUE) -> Sql:
+    """Return all rows of a source."""
+    if not source.parts:
+        return Sql(f"SELECT {columns} FROM resource q WHERE 0")
+    return union([_part(part, columns, where) for part in source.parts])
+
+
 class TypeSearch:
     """The search of a query among the resources of one type."""
 
     def __init__(self, connection: Connection, dictionary: Dictionary, type: str, query: Query) -> None:
         self._connection = connection
+        self._dictionary = dictionary
         self._query = query
         self._scope = Scope(connection, dictionary, type)
         self._conjuncts = flatten(query.where)
         self._live = self._scope.live()
-        self._few = max(GATHERED_MIN, int((query.limit * self._live) ** 0.5))
+        self._tested: Sql | None = None
 
     def count(self) -> int:
         """Return how many resources match."""
-        everything = self._probes("q", frozenset())
-        if self._live == 0 or everything == FALSE:
-            return 0
-        if everything == TRUE:
+        if self._live == 0 or not self._conjuncts:
             return self._live
-        found = self._smallest(self._scope, self._conjuncts, DEPTHS)
-        if found is None:
-            head = f"SELECT count(*) FROM resource q WHERE q.t = {self._scope.t} AND q.live AND "
-            return self._one(concat(head, everything))
-        probes = self._probes("q", found.satisfied)
-        return self._one(
-            concat("SELECT count(*) FROM (SELECT DISTINCT id, rid FROM (", found.query, ")) q WHERE ", probes)
-        )
+        leads = Leads(self._connection, self._dictionary, self._scope, self._conjuncts)
+        return self._one(concat("SELECT count(*) FROM (", self._matching(leads), ")"))
+
+    def _matching(self, leads: Leads) -> Sql:
+        """Return the query of the ids that match, each once."""
+        source = self._all_from(leads)
+        tested = all_of([source.extra, leads.probes(source)])
+        if len(source.parts) == 1:
+            return _part(source.parts[0], "DISTINCT q.id", tested)
+        columns = "q.id, q.rid" + ", q.g" * (source.extra != TRUE)
+        return concat("SELECT DISTINCT q.id FROM (", _rows(source, columns), ") q WHERE ", tested)
+
+    def _all_from(self, leads: Leads) -> Source:
+        """Return what all matches are best found from."""
+        best = leads.smallest()
+        if best is None or not (best.known or best.source.satisfies == frozenset(range(len(self._conjuncts)))):
+            return self._everything().source
+        return best.source
+
+    def _everything(self) -> Lead:
+        return Lead(source=everything(self._scope), size=self._live, known=True)
 
     def hits(self, limit: int) -> list[Hit]:
         """Return the first ``limit`` hits after the cursor, in order."""
-        if self._live == 0 or self._probes("q", frozenset()) == FALSE:
+        if self._live == 0:
             return []
+        if self._query.sort:
+            return self._sorted_hits(limit)
+        leads = Leads(self._connection, self._dictionary, self._scope, self._conjuncts, paged=True)
+        chosen = min([*leads.found, self._everything()], key=lambda lead: self._page_us(leads, lead, limit))
+        # where several rows tell the same, a page of rows is a part of a page
+        rows = limit if len(chosen.source.parts) <= 1 or chosen.source.by_id else 2 * limit
+        return self._distinct(lambda after: self._page(leads, chosen, after, rows), limit, rows)
+
+    # in the order of ids
+
+    def _page_us(self, leads: Leads, lead: Lead, limit: int) -> float:
+        """Return about what a page costs from a lead, in order or not."""
+        rows = leads.tested(lead, limit)
+        if lead.source.by_id:
+            return lead.cost_us + rows * (WALKED_US + leads.tested_us(lead))
+        return lead.cost_us + lead.size * GATHERED_US + self._sifted_us(leads, lead, limit)
+
+    def _sifted_us(self, leads: Leads, lead: Lead, limit: int) -> float:
+        """Return what it costs to test candidates: all of them, or sorted ones until the page is full."""
+        each = leads.tested_us(lead)
+        return min(lead.size * each, lead.size * SORTED_US + leads.tested(lead, limit) * each)
+
+    def _page(self, leads: Leads, lead: Lead, after: Cursor | None, limit: int) -> list[Hit]:
+        source = lead.source
+        if not source.parts:
+            return []
+        tested = all_of([source.extra, leads.probes(source)])
+        if tested == FALSE:
+            return []
+        beyond = self._id_after("q.id", after)
+        if source.by_id:
+            rows = _rows(source, "q.id AS id, q.rid AS rid", all_of([tested, beyond]))
+            return self._hits(concat(rows, f" ORDER BY {'q.id' if len(source.parts) == 1 else '1'} LIMIT {limit}"))
+        columns = "q.id AS id, q.rid AS rid" + ", q.g AS g" * (source.extra != TRUE)
+        # a limit keeps the query inside as it is: sorted once, not term by term
+        rows = concat(_rows(source, columns, beyond), " LIMIT -1")
+        if tested == TRUE:
+            return self._hits(concat("SELECT id, rid FROM (", rows, f") ORDER BY id LIMIT {limit}"))
+        if self._sifted_us(leads, lead, limit) >= lead.size * leads.tested_us(lead):
+            head = concat("SELECT q.id, q.rid FROM (", rows, ") q WHERE ", tested)
+            return self._hits(concat(head, f" ORDER BY q.id LIMIT {limit}"))
+        # the query inside is sorted, and this one stops when it has enough
+        head = concat("SELECT q.id, q.rid FROM (SELECT * FROM (", rows, ") ORDER BY id LIMIT -1) q WHERE ", tested)
+        return self._hits(concat(head, f" LIMIT {limit}"))
+
+    def _distinct(self, page: Callable[[Cursor | None], list[Hit]], limit: int, rows: int) -> list[Hit]:
+        """Return a page without what several rows found; where these filled it, go on after them."""
+        found: dict[int, Hit] = {}
+        after = self._query.after
+        while True:
+            hits = page(after)
+            for hit in hits:
+                found.setdefault(hit[1], hit)
+            if len(hits) < rows or len(found) >= limit:
+                return list(found.values())[:limit]
+            after = hits[-1][0]
+
+    # in another order
+
+    def _sorted_hits(self, limit: int) -> list[Hit]:
         keys = [self._key(sort) for sort in self._query.sort]
-        found = self._smallest(self._scope, self._conjuncts, DEPTHS[:1])
-        if found is not None and found.few:
-            return self._gather(found, keys, limit)
-        if not keys:
-            return self._walk_by_id(found, limit)
-        return self._walk_by_key(keys, limit)
+        leads = Leads(self._connection, self._dictionary, self._scope, self._conjuncts)
+        best = min([*leads.found, self._everything()], key=lambda lead: self._sorted_us(leads, lead, len(keys)))
+        walked_us = min(self._live, limit / max(leads.share(), 1e-9)) * (WALKED_US + leads.probe_us())
+        if self._walkable(keys[0]) and walked_us < self._sorted_us(leads, best, len(keys)):
+            return self._walk_by_key(keys, limit)
+        source = best.source
+        if not source.parts:
+            return []
+        columns = "q.id AS id, q.rid AS rid" + ", q.g AS g" * (source.extra != TRUE)
+        candidates = concat("(SELECT DISTINCT * FROM (", _rows(source, columns), ")) q")
+        if len(source.parts) == 1 and source.parts[0].tables.text == "resource q":
+            candidates = concat("(", _rows(source, columns), ") q")
+        return self._sorted(candidates, all_of([source.extra, leads.probes(source)]), keys, limit)
 
-    # what leads
+    def _sorted_us(self, leads: Leads, lead: Lead, keys: int) -> float:
+        matching = lead.size * lead.passing * leads.share(lead.source.satisfies)
+        return leads.gathered_us(lead) + lead.size * SORTED_US + matching * KEY_US * keys
 
-    def _smallest(self, scope: Scope, conjuncts: Sequence[Node], depths: Sequence[int]) -> Candidates | None:
-        """Return the smallest source; where all are larger than the last depth, one that is in order, or any."""
-        known = [c for lead, satisfied in scope.leads(conjuncts) if (c := self._candidates(scope, lead, satisfied))]
-        for depth in depths:
-            best: tuple[int, Candidates] | None = None
-            limit = self._few * depth
-            for candidates in known:
-                counted = self._count_up_to(candidates.query, limit)
-                if counted < limit and (best is None or counted < best[0]):
-                    best = counted, candidates
-                    limit = counted + 1
-                if counted == 0:
-                    break
-            if best is not None:
-                return replace(best[1], few=depth == 1)
-        return next((c for c in known if c.ordered is not None), known[0] if known else None)
-
-    def _candidates(self, scope: Scope, lead: Lead, satisfied: frozenset[int]) -> Candidates | None:
-        if isinstance(lead, Source):
-            return Candidates(query=lead.query, satisfied=satisfied, ordered=lead.ordered)
-        query = self._chained(scope, lead) if isinstance(lead, Chain) else self._referring(scope, lead)
-        return None if query is None else Candidates(query=query, satisfied=satisfied)
-
-    def _chained(self, scope: Scope, node: Chain) -> Sql | None:
-        p = scope.param(node.param, "reference")
-        queries: list[Sql] = []
-        for type in node.types:
-            target = scope.of(type)
-            if p is None or target.t is None:
-                continue
-            inner = self._few_inside(target, node.node)
-            if inner is None:
-                return None
-            head = f") x CROSS JOIN f_text v ON v.p = {p} AND v.a = x.id AND v.b = {target.t}"
-            queries.append(concat("SELECT v.id, v.rid FROM (", inner, head))
-        return union(queries) if queries else Sql("SELECT id, rid FROM resource WHERE 0")
-
-    def _referring(self, scope: Scope, node: Has) -> Sql | None:
-        source = scope.of(node.type)
-        p = source.param(node.param, "reference")
-        if p is None or source.t is None:
-            return Sql("SELECT id, rid FROM resource WHERE 0")
-        inner = self._few_inside(source, node.node)
-        if inner is None:
-            return None
-        join = (
-            f") x CROSS JOIN cell v ON v.rid = x.rid AND v.p = {p} AND v.b = {scope.t}"
-            f" CROSS JOIN resource q ON q.t = {scope.t} AND q.id = v.a AND q.live"
-        )
-        return concat("SELECT q.id, q.rid FROM (", inner, join)
-
-    def _few_inside(self, scope: Scope, node: Node) -> Sql | None:
-        """Return the query of the resources inside a chain, None where there are too many to start from."""
-        conjuncts = flatten(node)
-        found = self._smallest(scope, conjuncts, DEPTHS[:1])
-        if found is None or not found.few:
-            return None
-        probes = all_of(scope.probe(n, "q") for i, n in enumerate(conjuncts) if i not in found.satisfied)
-        return concat("SELECT DISTINCT q.id, q.rid FROM (", found.query, ") q WHERE ", probes)
-
-    def _count_up_to(self, query: Sql, limit: int) -> int:
-        return self._one(concat("SELECT count(*) FROM (SELECT 1 FROM (", query, Sql(") LIMIT ?)", (limit,))))
-
-    # ways to the page
-
-    def _gather(self, found: Candidates, keys: Sequence[_Key], limit: int) -> list[Hit]:
-        candidates = concat("(SELECT DISTINCT id, rid FROM (", found.query, ")) q")
-        return self._sorted(candidates, self._probes("q", found.satisfied), keys, limit)
+    def _walkable(self, first: _Key) -> bool:
+        """Tell whether an index has the order of the first key."""
+        if first.value is None or first.kind in ("number", "order"):
+            return False
+        return first.kind is not None or first.p is None
 
     def _sorted(self, candidates: Sql, where: Sql, keys: Sequence[_Key], limit: int) -> list[Hit]:
         columns = [concat(", ", key.value or "NULL", f" AS k{i}") for i, key in enumerate(keys)]
@@ -167,28 +393,18 @@ class TypeSearch:
         )
         return self._hits(text)
 
-    def _walk_by_id(self, found: Candidates | None, limit: int) -> list[Hit]:
-        everything = Sql(f"resource q WHERE q.t = {self._scope.t} AND q.live")
-        ordered = found.ordered if found is not None else None
-        satisfied = found.satisfied if found is not None and ordered is not None else frozenset()
-        parts: list[Sql | str] = ["SELECT DISTINCT q.id, q.rid FROM ", ordered or everything, " AND "]
-        parts += [self._probes("q", satisfied), " AND ", self._id_after("q.id"), f" ORDER BY q.id LIMIT {limit}"]
-        return self._hits(concat(*parts))
-
     def _walk_by_key(self, keys: Sequence[_Key], limit: int) -> list[Hit]:
         first = keys[0]
         started = self._query.after is not None
         position = self._query.after[0] if self._query.after is not None else None
         everything = f"resource q WHERE q.t = {self._scope.t} AND q.live"
-        if first.value is None or (first.kind is None and first.p is not None) or first.kind in ("number", "order"):
-            return self._sorted(Sql(f"(SELECT q.* FROM {everything}) q"), self._probes("q", frozenset()), keys, limit)
         hits: list[Hit] = []
         if not started or position is not None:
             hits = self._hits(self._ordered_walk(first, keys, position, limit))
         if len(hits) < limit and first.p is not None:
             # those without a value come last, in the order of the other keys
             absent = Sql(f"NOT EXISTS(SELECT 1 FROM cell v WHERE v.rid = q.rid AND v.p = {first.p})")
-            where = all_of([self._probes("q", frozenset()), absent])
+            where = all_of([self._probes(), absent])
             rest = [replace(first, value=None), *keys[1:]]
             hits += self._sorted(Sql(f"(SELECT q.* FROM {everything}) q"), where, rest, limit - len(hits))
         return hits
@@ -196,7 +412,7 @@ class TypeSearch:
     def _ordered_walk(self, first: _Key, keys: Sequence[_Key], position: Any, limit: int) -> Sql:
         table, column, value = self._index(first)
         down = first.sort.descending and not table.startswith("f_order")
-        parts = [self._probes("q", frozenset())]
+        parts = [self._probes()]
         if position is not None:
             bound = -position if table.startswith("f_order") and first.sort.descending else position
             parts.append(Sql(f"{column} {'<=' if down else '>='} ?", (bound,)))
@@ -247,7 +463,7 @@ class TypeSearch:
         """Return the condition that a hit comes after the cursor; keys are named as they are selected."""
         if self._query.after is None:
             return TRUE
-        condition = self._id_after(id)
+        condition = self._id_after(id, self._query.after)
         for i in range(len(keys) - 1, -1, -1):
             name, position = first if i == 0 else f"k{i}", self._query.after[i]
             same = concat(Sql(f"({name} IS ? AND ", (position,)), condition, ")")
@@ -256,18 +472,20 @@ class TypeSearch:
             condition = any_of([*beyond, same])
         return condition
 
-    def _id_after(self, column: str) -> Sql:
-        if self._query.after is None:
+    def _id_after(self, column: str, after: Cursor | None) -> Sql:
+        if after is None:
             return TRUE
-        type, id = self._query.after[-2:]
+        type, id = after[-2:]
         if self._scope.type != type:
             return TRUE if self._scope.type > str(type) else FALSE
         return Sql(f"{column} > ?", (id,))
 
     # running
 
-    def _probes(self, r: str, satisfied: frozenset[int]) -> Sql:
-        return all_of(self._scope.probe(node, r) for i, node in enumerate(self._conjuncts) if i not in satisfied)
+    def _probes(self) -> Sql:
+        if self._tested is None:
+            self._tested = all_of(self._scope.probe(node, "q") for node in self._conjuncts)
+        return self._tested
 
     def _hits(self, sql: Sql) -> list[Hit]:
         rows = self._connection.execute(*sql).fetchall()
@@ -276,13 +494,6 @@ class TypeSearch:
     def _one(self, sql: Sql) -> int:
         found: int = self._connection.execute(*sql).fetchone()[0]
         return found
-
-
-def flatten(node: Node) -> tuple[Node, ...]:
-    """Return the conjuncts of a node."""
-    if isinstance(node, AllOf):
-        return tuple(inner for child in node.nodes for inner in flatten(child))
-    return (node,)
 
 
 def _by_cursor(sort: Sequence[SortKey]) -> Callable[[Hit, Hit], int]:

@@ -19,8 +19,15 @@ TRUE, FALSE = Sql("1"), Sql("0")
 
 def concat(*parts: Sql | str) -> Sql:
     """Return the parts one after the other."""
-    pieces = [Sql(part) if isinstance(part, str) else part for part in parts]
-    return Sql("".join(p.text for p in pieces), tuple(arg for p in pieces for arg in p.args))
+    texts: list[str] = []
+    args: list[Any] = []
+    for part in parts:
+        if isinstance(part, str):
+            texts.append(part)
+        else:
+            texts.append(part[0])
+            args += part[1]
+    return Sql("".join(texts), tuple(args))
 
 
 def all_of(parts: Iterable[Sql]) -> Sql:
@@ -41,8 +48,10 @@ def any_of(parts: Iterable[Sql]) -> Sql:
 
 def union(parts: Sequence[Sql]) -> Sql:
     """Return ``UNION ALL`` of queries, in halves: SQLite takes at most 500 terms side by side."""
+    if len(parts) == 1:
+        return parts[0]
     if len(parts) <= 400:
-        return Sql(" UNION ALL ".join(p.text for p in parts), tuple(arg for p in parts for arg in p.args))
+        return Sql(" UNION ALL ".join([p[0] for p in parts]), tuple([arg for p in parts for arg in p[1]]))
     middle = len(parts) // 2
     left, right = union(parts[:middle]), union(parts[middle:])
     return concat("SELECT * FROM (", left, ") UNION ALL SELECT * FROM (", right, ")")

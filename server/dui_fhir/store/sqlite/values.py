@@ -1,6 +1,7 @@
 """Nodes about one value: the condition on a row, and the ranges of the forward tables that can hold it."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple, Protocol, TypeAlias
 
 from dui_fhir.domain.query import (
@@ -33,12 +34,15 @@ class Names(Protocol):
 
 class Test(NamedTuple):
     """``condition`` on a row ``v`` whose parameter has this kind. ``seek``: it bounds column ``a`` of ``f_text``, so that
-    few rows are read; ``exact``: ``f_text`` has all the columns it needs."""
+    few rows are read; ``exact``: ``f_text`` has all the columns it needs. ``unit``, ``system``: those a quantity must have, as in
+    columns ``c`` and ``d``; None = any."""
 
     kind: CellKind
     condition: Sql
     seek: bool = False
     exact: bool = True
+    unit: str | None = None
+    system: int | None = None
 
 
 COMPARISONS: dict[Comparator, str] = {
@@ -56,12 +60,15 @@ COMPARISONS: dict[Comparator, str] = {
 
 def compare(comparator: Comparator, low: float, high: float, a: str, b: str) -> Sql:
     """Return the comparison of the bounds ``a``, ``b`` (columns) with ``low``, ``high``."""
-    pieces = COMPARISONS[comparator].format(a=a, b=b).split("?")
-    text, args = pieces[0], []
-    for piece in pieces[1:]:
-        text += "?" + piece[1:]
-        args.append(low if piece[0] == "1" else high)
-    return Sql(text, tuple(args))
+    text, lows = _comparison(comparator, a, b)
+    return Sql(text, tuple([low if is_low else high for is_low in lows]))
+
+
+@lru_cache(maxsize=256)
+def _comparison(comparator: Comparator, a: str, b: str) -> tuple[str, tuple[bool, ...]]:
+    """Return the text with a ``?`` per limit, and which of them are the low one."""
+    first, *pieces = COMPARISONS[comparator].format(a=a, b=b).split("?")
+    return first + "".join("?" + piece[1:] for piece in pieces), tuple(piece[0] == "1" for piece in pieces)
 
 
 def tests(node: ValueNode, names: Names) -> list[Test]:
@@ -134,18 +141,24 @@ def _reference(node: ReferenceIs, names: Names) -> list[Test]:
 
 def _quantity(node: QuantityIs, names: Names) -> list[Test]:
     bounds = compare(node.comparator, node.low, node.high, "v.a", "v.b")
-    unit = TRUE if node.code is None else Sql("v.c = ?", (unit_code(node.code),))
+    unit = None if node.code is None else unit_code(node.code)
     found: list[Test] = []
     number = 0 if node.system is None else names.system_number(node.system)
     if number is not None:
-        system = TRUE if node.system is None else Sql(f"v.d = {number}")
-        found.append(Test("quantity", all_of([bounds, unit, system])))
+        found.append(_measured("quantity", bounds, unit, None if node.system is None else number))
     if node.code is not None and node.system is None:
-        found.append(Test("unit", all_of([bounds, unit])))
+        found.append(_measured("unit", bounds, unit, None))
     if node.canonical_code is not None and node.canonical_low is not None and node.canonical_high is not None:
         canonical = compare(node.comparator, node.canonical_low, node.canonical_high, "v.a", "v.b")
-        found.append(Test("canonical", all_of([canonical, Sql("v.c = ?", (unit_code(node.canonical_code),))])))
+        found.append(_measured("canonical", canonical, unit_code(node.canonical_code), None))
     return found
+
+
+def _measured(kind: CellKind, bounds: Sql, unit: str | None, system: int | None) -> Test:
+    named = [] if unit is None else [Sql("v.c = ?", (unit,))]
+    if system is not None:
+        named.append(Sql(f"v.d = {system}"))
+    return Test(kind, all_of([bounds, *named]), unit=unit, system=system)
 
 
 def starts_with(prefix: str) -> Sql:
