@@ -27,6 +27,7 @@ from dui_fhir.indicators import operations as indicators
 from dui_fhir.plugin_host import PluginHost
 from dui_fhir.ports import Clock, Stores
 from dui_fhir.rest import log
+from dui_fhir.rest.agenda import Agenda
 from dui_fhir.rest.blueprint import Rest
 from dui_fhir.rest.errors import bad_http
 from dui_fhir.rest.indicators_page import IndicatorsPage
@@ -35,7 +36,7 @@ from dui_fhir.rest.plain_reads import PlainReads
 from dui_fhir.search.extract import Extractor
 from dui_fhir.search.options import SearchOptions
 from dui_fhir.service.engine import Engine
-from dui_fhir.service.operations import dmp_submit, served, sign, subscription
+from dui_fhir.service.operations import calendar_link, dmp_submit, served, sign, subscription
 from dui_fhir.service.standards import Standards
 from dui_fhir.settings import Settings, load
 from dui_fhir.store import Writer, open_stores
@@ -81,6 +82,7 @@ def build_engine(
             dmp_submit.operation(host),
             *subscription.operations(stores),
             *indicators.operations(),
+            *calendar_link.operations(),
         ),
     )
 
@@ -128,6 +130,7 @@ def create_app(settings: Settings, *, engine: Engine | None = None) -> Flask:
     app.register_blueprint(rest.blueprint())
     app.register_blueprint(Pages(engine).blueprint())
     app.register_blueprint(IndicatorsPage(rest).blueprint())
+    app.register_blueprint(Agenda(engine).blueprint())
     app.wsgi_app = PlainReads(app.wsgi_app, rest)  # type: ignore[method-assign]
     app.register_error_handler(HTTPException, _http_error)
     app.extensions["dui_fhir"] = engine

@@ -102,6 +102,12 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("bulk_lease_s", float, 30.0, "Durée après laquelle un export interrompu est repris, en secondes."),
     Setting("bulk_jobs_max", int, 20, "Exports et imports en attente ou en cours par organisme."),
     Setting("bulk_keep_h", float, 24.0, "Durée de conservation des fichiers d'un export terminé, en heures."),
+    # calendar feeds
+    Setting("agenda_link_days", int, 365, "Durée la plus longue d'un lien d'agenda (.ics), en jours."),
+    Setting("agenda_past_days", int, 31, "Jours passés que montre un agenda (.ics)."),
+    Setting("agenda_future_days", int, 366, "Jours à venir que montre un agenda (.ics)."),
+    Setting("bulk_import_dir", str, "", "Dossier dont $import peut lire les fichiers, un sous-dossier par organisme ; vide = aucun."),
+    Setting("bulk_import_bytes_max", int, 2_000_000_000, "Taille totale des fichiers d'un $import, en octets."),
     # simulators
     Setting("simulators_environment", str, "test", "INS admises par le DMP simulé : « test », « production » ou « any »."),
     # operation
