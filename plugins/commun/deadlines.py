@@ -1,4 +1,4 @@
-"""Delays of the trunk: COM-11 to 14, 21, 29, 31, 33, 36. Each function yields what is still to be done in a file."""
+"""Delays of the trunk: COM-11 to 14, 21, 29, 31, 33, 36, 92. Each function yields what is still to be done in a file."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -179,6 +179,12 @@ def rights_of(decision: Resource) -> Iterator[Resource]:
             yield from (e for e in extension.get("extension", ()) if e.get("url") == "droitPrestation")
 
 
+def file_of_the_dead(dossier: Dossier) -> Iterator[Deadline]:
+    """COM-92: some days after the death, the file is closed; a death without a day says no delay."""
+    died = day_of(dossier.patient.get("deceasedDateTime"))
+    yield from pending(dossier.days_after(died, "commun.deces_cloture_jours"), done=dossier.current is None)
+
+
 RULES = (
     ClockRule(id="COM-11", find=contract_handed_over),
     ClockRule(id="COM-12", find=contract_signed),
@@ -189,4 +195,5 @@ RULES = (
     ClockRule(id="COM-31", find=retention),
     ClockRule(id="COM-33", find=authority_told),
     ClockRule(id="COM-36", find=rights_expiring),
+    ClockRule(id="COM-92", find=file_of_the_dead),
 )

@@ -102,26 +102,22 @@ def _orientation(encounter: Resource, change: Change, context: Context) -> Itera
         return
     if category in context.parameters["ph.categories_acces_direct"]:
         return
-    rights = [r for d in _decisions(_target(encounter.get("subject")), change, context) for r in _rights(d)]
-    if not any(_covers(right, start) for right in rights):
+    decisions = _decisions(_target(encounter.get("subject")), change, context)
+    if not any(_covers(right, start) for decision in decisions for right in _rights(decision)):
         yield _fault("PH-01", "Encounter.basedOn")
 
 
 def _decisions(subject: str, change: Change, context: Context) -> Iterator[Resource]:
-    """Yield the decisions on the person's requests, in the transaction and stored."""
+    """Yield the decisions on the person's requests, in the transaction and stored: nothing is searched once one suffices."""
     if not subject:
         return
-    requests = {
-        r
-        for r, s in change.siblings.items()
-        if s["resourceType"] == "ServiceRequest" and _target(s.get("subject")) == subject
-    }
-    requests |= {f"ServiceRequest/{r['id']}" for r in context.reader.search("ServiceRequest", [("subject", subject)])}
-    for sibling in change.siblings.values():
-        if sibling["resourceType"] == "Basic" and _target(sibling.get("subject")) in requests | {subject}:
-            yield sibling
-    for reference in sorted(requests | {subject}):
-        yield from context.reader.search("Basic", [("subject", reference)])
+    siblings = change.siblings.items()
+    written = [s for _, s in siblings if s["resourceType"] == "Basic"]
+    asked = {r for r, s in siblings if s["resourceType"] == "ServiceRequest" and _target(s.get("subject")) == subject}
+    yield from (s for s in written if _target(s.get("subject")) in asked | {subject})
+    stored = {f"ServiceRequest/{r['id']}" for r in context.reader.search("ServiceRequest", [("subject", subject)])}
+    yield from (s for s in written if _target(s.get("subject")) in stored - asked)
+    yield from context.reader.search("Basic", [("subject", ",".join(sorted(stored | asked | {subject})))])
 
 
 def _covers(right: Mapping[str, Any], start: str) -> bool:

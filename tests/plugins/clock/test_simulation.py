@@ -384,6 +384,14 @@ STORIES = {
                                   fin="2021-05-31", **JUDGE)])],
         timeline=[("COM-31", FIRST, ""), ("PJM-15", "2026-06-01", "")],
     ),
+    "pjm-deces": Story(
+        corridor="pjm", born="1950-01-01",
+        written=[
+            ("2026-02-11", [lambda t: t.put({**t.person("1950-01-01"), "deceasedDateTime": "2026-02-10"})]),
+            ("2026-02-20", [lambda t: t.put(t.stay("pjm", FIRST, "2026-02-10"))]),
+        ],
+        timeline=[("COM-92", "2026-02-14", "2026-02-20")],
+    ),
 }  # fmt: skip
 
 
