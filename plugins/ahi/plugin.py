@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from dui_fhir.api import ClockRule, Context, Issue, Resource, hookimpl
+from dui_fhir.api import UNIDENTIFIED_PROFILE, ClockRule, Context, Issue, Resource, hookimpl, is_unidentified
 
 from . import deadlines
 
@@ -12,6 +12,12 @@ HEALTH_NUMBER = ("urn:oid:1.2.250.1.71.4.2.1", "https://rpps.esante.gouv.fr")
 @hookimpl
 def declare_clock_rules() -> list[ClockRule]:
     return list(deadlines.RULES)
+
+
+@hookimpl
+def choose_profiles(resource: Resource, context: Context) -> list[str] | None:
+    """D12: a person without identity is held to the minimal profile."""
+    return [UNIDENTIFIED_PROFILE] if is_unidentified(resource) else None
 
 
 @hookimpl

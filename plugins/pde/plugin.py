@@ -2,7 +2,17 @@
 
 from collections.abc import Iterator
 
-from dui_fhir.api import Change, ClockRule, Context, Issue, LegalMeasure, hookimpl
+from dui_fhir.api import (
+    UNIDENTIFIED_PROFILE,
+    Change,
+    ClockRule,
+    Context,
+    Issue,
+    LegalMeasure,
+    Resource,
+    hookimpl,
+    is_unidentified,
+)
 
 from . import deadlines
 
@@ -15,6 +25,12 @@ _NAMES = (
 @hookimpl
 def declare_clock_rules() -> list[ClockRule]:
     return list(deadlines.RULES)
+
+
+@hookimpl
+def choose_profiles(resource: Resource, context: Context) -> list[str] | None:
+    """D12: a person without identity is held to the minimal profile."""
+    return [UNIDENTIFIED_PROFILE] if is_unidentified(resource) else None
 
 
 @hookimpl

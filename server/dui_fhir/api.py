@@ -59,6 +59,7 @@ from dui_fhir.domain.query import (
 from dui_fhir.domain.questionnaire import answers
 from dui_fhir.domain.reference import Reference, walk
 from dui_fhir.domain.structure import Structure
+from dui_fhir.domain.unidentified import UNIDENTIFIED_PROFILE, is_unidentified
 from dui_fhir.hookspecs import Remark, hookimpl
 from dui_fhir.ports import Connector, Delivered, Delivery, Rejected, RetryLater, Stores
 from dui_fhir.settings import Setting, Settings
@@ -69,6 +70,7 @@ __all__ = [
     "MEASURE",
     "OBJECT_SYSTEM",
     "SYSTEM",
+    "UNIDENTIFIED_PROFILE",
     "Actor",
     "AllOf",
     "Answer",
@@ -139,6 +141,7 @@ __all__ = [
     "hookimpl",
     "instant",
     "interval",
+    "is_unidentified",
     "last",
     "loads",
     "moment",

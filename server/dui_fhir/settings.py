@@ -60,7 +60,12 @@ SETTINGS: tuple[Setting, ...] = (
     # validation of what is written
     Setting("validation_structure", str, "refuse", "Défaut de structure R4 : « refuse » ou « warn »."),
     Setting("validation_declared", str, "warn", "Défaut de profil déclaré (meta.profile) : « refuse », « warn » ou « off »."),
-    Setting("validation_profiles", list, [], "Profils à part : « refuse <canonique> », « warn … » ou « off … », dans l'ordre."),
+    Setting(
+        "validation_profiles",
+        list,
+        ["refuse urn:dui-fhir:profile:personne-sans-identite"],
+        "Profils à part : « refuse <canonique> », « warn … » ou « off … », dans l'ordre.",
+    ),
     Setting("validation_preferred", list, ["hl7.fhir.fr.core 2.1.0"], "Version d'un guide quand un profil n'en nomme pas."),
     # store
     Setting("store_timeout_s", float, 30.0, "Attente maximale d'une réponse du processus d'écriture, en secondes."),
