@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from bench import crud, load, machine, search, servers, starts
+from bench import crud, load, machine, search, servers, starts, validation
 from bench.asking import create, gate, get, memory, total_of
 
 PATIENT: dict[str, Any] = {
@@ -126,6 +126,7 @@ WORKLOADS = {
     "everything": search.everything,
     "coldstart": starts.coldstart,
     "tenants": starts.tenants,
+    "validation": validation.validation,
 }
 
 

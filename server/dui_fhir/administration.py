@@ -24,9 +24,9 @@ from dui_fhir.validation.policy import Policy
 
 if TYPE_CHECKING:
     from dui_fhir.connectors.dmp.client import DmpConnector
-
-
     from dui_fhir.jobs.reindexing import Reindexing
+
+
 def check(settings: Settings) -> list[str]:
     """Load what ``serve`` would load, start nothing, write nothing.
 
@@ -170,6 +170,7 @@ def run_worker(settings: Settings, *, stop: threading.Event, once: bool = False)
         tasks=OutboxTasks(engine),
     )
     bulk = Runner(engine, Folders(app.bulk_folder(settings)))
+    reindexing = reindexing_of(engine)
     watch = Watch(engine)
     beside = [
         threading.Thread(target=work.run_forever, args=(stop,), name=name, daemon=True)
@@ -178,6 +179,7 @@ def run_worker(settings: Settings, *, stop: threading.Event, once: bool = False)
     try:
         if once:
             watch.tick()
+            reindexing.tick(stop)
             worker.run_all(stop)
             bulk.run_all(stop)
         else:
@@ -192,39 +194,6 @@ def run_worker(settings: Settings, *, stop: threading.Event, once: bool = False)
         engine.stores.close()
 
 
-def run_clock(settings: Settings, day: date | None, tenant: str | None) -> list[str]:
-    """Run the daily rules as on ``day`` (None = today) for one tenant or all. Returns: one French line per tenant."""
-    from dui_fhir.clock_rules import run_day
-    from dui_fhir.clock_rules.passing import today
-
-    engine = app.build_engine(settings, writer="own")
-    try:
-        tenants = [tenant] if tenant else engine.stores.names()
-        return [run_day(engine, name, day or today(engine)).line(name) for name in tenants]
-    reindexing = reindexing_of(engine)
-    finally:
-        engine.stores.close()
-
-
-def _subscriptions(engine: Engine) -> list[Connector]:
-    """Return the connector of subscriptions where the settings admit some recipient: else no outbox need be looked at."""
-    settings = engine.settings
-    if not settings.subscription_hosts and not settings.nde_notifications_url:
-            reindexing.tick(stop)
-        return []
-    from dui_fhir.service.subscribing import SubscriptionStatuses
-    from dui_fhir.subscriptions.delivery import SubscriptionConnector
-
-    statuses = SubscriptionStatuses(engine)
-    return [
-        SubscriptionConnector(
-            settings, stores=engine.stores, statuses=statuses, clock=engine.clock, options=engine.options
-        )
-    ]
-
-
-def connectors_of(settings: Settings) -> "list[DmpConnector]":
-    """Return the connectors that have an address. Raises: ConfigurationError (keys or certificates that do not load)."""
 def reindexing_of(engine: Engine) -> "Reindexing":
     """Return what indexes again, where a search parameter was added."""
     from dui_fhir.jobs.reindexing import Reindexer, Reindexing
@@ -280,6 +249,37 @@ def index_progress(settings: Settings) -> list[str]:
         engine.stores.close()
 
 
+def run_clock(settings: Settings, day: date | None, tenant: str | None) -> list[str]:
+    """Run the daily rules as on ``day`` (None = today) for one tenant or all. Returns: one French line per tenant."""
+    from dui_fhir.clock_rules import run_day
+    from dui_fhir.clock_rules.passing import today
+
+    engine = app.build_engine(settings, writer="own")
+    try:
+        tenants = [tenant] if tenant else engine.stores.names()
+        return [run_day(engine, name, day or today(engine)).line(name) for name in tenants]
+    finally:
+        engine.stores.close()
+
+
+def _subscriptions(engine: Engine) -> list[Connector]:
+    """Return the connector of subscriptions where the settings admit some recipient: else no outbox need be looked at."""
+    settings = engine.settings
+    if not settings.subscription_hosts and not settings.nde_notifications_url:
+        return []
+    from dui_fhir.service.subscribing import SubscriptionStatuses
+    from dui_fhir.subscriptions.delivery import SubscriptionConnector
+
+    statuses = SubscriptionStatuses(engine)
+    return [
+        SubscriptionConnector(
+            settings, stores=engine.stores, statuses=statuses, clock=engine.clock, options=engine.options
+        )
+    ]
+
+
+def connectors_of(settings: Settings) -> "list[DmpConnector]":
+    """Return the connectors that have an address. Raises: ConfigurationError (keys or certificates that do not load)."""
     if not settings.dmp_url:
         return []
     from dui_fhir.connectors.dmp.client import DmpConnector

@@ -53,6 +53,8 @@ class Extensions:
         self._overlay.check_any_version(url, Item(value, "Extension", None, path), report)
         _modifier(structure, modifier, path, report)
         self._place(url, structure, path, report)
+        if structure.get("contextInvariant"):
+            _invariants(structure["contextInvariant"], value, path, report)
 
     def _place(self, url: str, structure: Structure, path: Path, report: Report) -> None:
         """Judge the place; what an element's own name allows is remembered, for each list of names that leads to it."""
@@ -116,6 +118,67 @@ def _context(structure: Structure, path: Path, report: Report) -> bool:
         path,
     )
     return False
+
+
+def _invariants(expressions: Any, extension: dict[str, Any], path: Path, report: Report) -> None:
+    """Judge what must be true where the extension stands; the focus is what carries it, ``%extension`` itself.
+
+    Source: FHIR R4, structuredefinition-definitions.html#StructureDefinition.contextInvariant.
+    """
+    carrier = _carrier_node(path, report)
+    for expression in expressions if isinstance(expressions, list) else ():
+        if carrier is None:
+            _not_evaluated(str(expression), FhirPathError("its element was not found"), path, report)
+            continue
+        variables = {"extension": Node(extension, "Extension")}
+        resource = Node(report.resource, str((report.resource or {}).get("resourceType")))
+        environment = Environment(resource=resource, variables=variables, resolve=report.resolve, steps=report.steps)
+        try:
+            kept = compile_expression(str(expression)).holds(carrier, environment)
+        except FhirPathError as error:
+            _not_evaluated(str(expression), error, path, report)
+            continue
+        report.steps = environment.left
+        if not kept:
+            report.add(
+                "validation-extension-context",
+                "extension",
+                "Cette extension n'est pas permise ici : sa condition d'emploi n'est pas remplie.",
+                f"context invariant: {str(expression)[:300]}",
+                path,
+            )
+
+
+def _not_evaluated(expression: str, error: FhirPathError, path: Path, report: Report) -> None:
+    report.add(
+        "validation-invariant-not-evaluated",
+        "not-supported",
+        "La condition d'emploi de cette extension n'a pas pu être vérifiée.",
+        f"context invariant: {expression[:300]}: {error}",
+        path,
+        "information",
+    )
+
+
+def _carrier_node(path: Path, report: Report) -> Node | None:
+    """Return the element that carries the extension, a primitive with its companion; None where it cannot be found."""
+    node: Node | None = Node(report.resource, str((report.resource or {}).get("resourceType")))
+    for label in _inside(path)[:-2]:
+        if node is not None:
+            node = _item(node, label) if isinstance(label, int) else _member(node, label.removeprefix("_"))
+    return node
+
+
+def _item(node: Node, index: int) -> Node | None:
+    lists = [x[index] if isinstance(x, list) and index < len(x) else None for x in (node.value, node.extra)]
+    return None if lists == [None, None] else Node(lists[0], node.type, lists[1])
+
+
+def _member(node: Node, name: str) -> Node | None:
+    holder, known = node.value, _keys(node.type).get(name)
+    if not isinstance(holder, dict) or known is None or not {name, f"_{name}"} & holder.keys():
+        return None
+    return Node(holder.get(name), known[1], holder.get(f"_{name}"))
 
 
 def _plain_path(context: dict[str, Any]) -> bool:

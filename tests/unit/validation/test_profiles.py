@@ -277,6 +277,107 @@ def test_extension__where_and_what__is_judged(resource: dict[str, Any], expected
     assert found == expected
 
 
+@pytest.mark.parametrize(
+    ("resource", "expected"),
+    [
+        (patient(active=True, extension=[{"url": URL, "valueBoolean": True}]), []),
+        (patient(extension=[{"url": URL, "valueBoolean": True}]), [("extension-context", "Patient.extension[0]")]),
+        (
+            patient(active=True, extension=[{"url": URL, "valueBoolean": False}]),
+            [("extension-context", "Patient.extension[0]")],
+        ),
+    ],
+)
+def test_extension__context_invariant__is_judged_where_it_stands(
+    resource: dict[str, Any], expected: list[tuple[str, str]]
+) -> None:
+    definition = _extension(URL, contextInvariant=["active.exists()", "%extension.value = true"])
+
+    assert [f for f in faults(resource, definition) if f[0] == "extension-context"] == expected
+
+
+def test_extension__context_invariant_on_a_primitive__sees_its_value() -> None:
+    definition = _extension(URL, contextInvariant=["$this = @1950-01-01"])
+    held = {"_birthDate": {"extension": [{"url": URL, "valueBoolean": True}]}}
+
+    assert ("extension-context", "Patient.birthDate.extension[0]") not in faults(
+        patient(birthDate="1950-01-01", **held), definition
+    )
+    assert [f[0] for f in faults(patient(birthDate="1950-01-02", **held), definition) if "context" in f[0]] == [
+        "extension-context"
+    ]
+    assert [f[0] for f in faults(patient(**held), definition) if "context" in f[0]] == ["extension-context"]
+    given = patient(name=[{"given": ["A", "B"], "_given": [None, held["_birthDate"]]}])
+    assert [f[0] for f in faults(given, _extension(URL, contextInvariant=["$this = 'B'"])) if "context" in f[0]] == []
+
+
+def test_extension__context_invariant_that_cannot_be_evaluated__is_told_and_no_pass() -> None:
+    definition = _extension(URL, contextInvariant=["nothingOfTheKind()"])
+    found = Validator(Library([Given([definition])])).base(patient(extension=[{"url": URL, "valueBoolean": True}]))
+
+    assert "validation-invariant-not-evaluated" in [i.id for i in found]
+
+
+@pytest.mark.parametrize(
+    ("policy", "url", "severity"),
+    [
+        ("information", "https://example.com/x", "information"),
+        ("error", "https://example.com/x", "error"),
+        ("error", "http://example.org/x", "information"),
+    ],
+)
+def test_extension__unknown__is_told_as_the_policy_says(policy: Any, url: str, severity: str) -> None:
+    validator = Validator(Library(), unknown_extensions=policy)
+    found = validator.base(patient(extension=[{"url": url, "valueBoolean": True}]))
+
+    assert [i.severity for i in found if i.id == "validation-extension-unknown"] == [severity]
+
+
+def test_slices__told_by_an_extension_and_by_what_a_reference_resolves_to__are_matched() -> None:
+    by_extension = [
+        {
+            "path": "Patient.name",
+            "slicing": {"discriminator": [{"type": "exists", "path": f"extension('{URL}-x')"}], "rules": "open"},
+        },
+        {"id": "Patient.name:marked", "path": "Patient.name", "sliceName": "marked", "max": "1"},
+        {"id": "Patient.name:marked.extension", "path": "Patient.name.extension", "min": 1},
+        {
+            "id": "Patient.name:marked.extension:x",
+            "path": "Patient.name.extension",
+            "sliceName": "x",
+            "min": 1,
+            "type": [{"code": "Extension", "profile": [f"{URL}-x"]}],
+        },
+    ]
+    definition = _extension(f"{URL}-x")
+    marked = {"text": "A", "extension": [{"url": f"{URL}-x", "valueBoolean": True}]}
+    assert faults(patient(name=[marked, {"text": "B"}]), profile(*by_extension), definition) == []
+    assert ("too-many-values", "Patient") in faults(patient(name=[marked, marked]), profile(*by_extension), definition)
+
+    by_target = [
+        {
+            "path": "Patient.generalPractitioner",
+            "slicing": {"discriminator": [{"type": "type", "path": "resolve()"}], "rules": "open"},
+        },
+        {
+            "id": "Patient.generalPractitioner:house",
+            "path": "Patient.generalPractitioner",
+            "sliceName": "house",
+            "max": "1",
+            "type": [{"code": "Reference", "targetProfile": [CORE + "Organization"]}],
+        },
+    ]
+    held = [
+        {"resourceType": "Organization", "id": "o", "name": "O"},
+        {"resourceType": "Organization", "id": "p", "name": "P"},
+        {"resourceType": "Practitioner", "id": "q"},
+    ]
+    sound = patient(contained=held, generalPractitioner=[{"reference": "#o"}, {"reference": "#q"}])
+    twice = patient(contained=held, generalPractitioner=[{"reference": "#o"}, {"reference": "#p"}])
+    assert "too-many-values" not in [f[0] for f in faults(sound, profile(*by_target))]
+    assert ("too-many-values", "Patient") in faults(twice, profile(*by_target))
+
+
 class _Terminology:
     """Knows one value set of one code."""
 
