@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import load, machine
+from bench.meter import print_memory
 
 
 def gate(condition: bool, what: str) -> None:
@@ -46,9 +47,7 @@ def total_of(port: int, type: str) -> int:
 
 def memory(pid: int) -> None:
     """Print the memory of a server and of each of its processes."""
-    sizes = machine.memory_mb(machine.tree(pid))
-    parts = ", ".join(f"{role} {mb:.0f}" for role, mb in sizes.values())
-    print(f"  mémoire    {sum(mb for _, mb in sizes.values()):.0f} Mo en tout (PSS : {parts})")
+    print_memory(pid)
 
 
 def cost(outcome: load.Outcome, cpu_s: float, folder: Path | None = None) -> None:

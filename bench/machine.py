@@ -38,31 +38,51 @@ def tree(pid: int) -> list[int]:
     return found
 
 
-def memory_mb(pids: list[int]) -> dict[int, tuple[str, float]]:
-    """Return name and proportional set size (PSS, MB) of each process: shared pages are counted once in the sum."""
+def memory_mb(roles: dict[int, str]) -> dict[int, tuple[str, float]]:
+    """Return role and proportional set size (PSS, MB) of each process: shared pages are counted once in the sum."""
     sizes: dict[int, tuple[str, float]] = {}
-    for pid in pids:
+    for pid, role in roles.items():
         try:
             rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
-            command = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
         except OSError:
             continue
         pss = next((int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:")), 0)
-        sizes[pid] = (_role(command), pss / 1024)
+        sizes[pid] = (role, pss / 1024)
     return sizes
 
 
+def roles(root: int) -> dict[int, str]:
+    """Return what each process of a server is for; the HTTP processes are copies of their parent."""
+    found: dict[int, str] = {}
+    for pid in tree(root):
+        try:
+            command = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue
+        found[pid] = "parent" if pid == root else _role(command)
+    return found
+
+
 def _role(command: str) -> str:
-    for mark, role in (
-        ("store.sqlite.writer", "écrivain"),
-        ("cli worker", "envoi"),
-        ("multiprocessing.spawn", "HTTP"),
-        ("resource_tracker", "suivi"),
-        ("serve", "parent"),
-    ):
+    for mark, role in (("store.sqlite.writer", "écrivain"), ("cli worker", "envoi"), ("resource_tracker", "suivi")):
         if mark in command:
             return role
-    return command[:30]
+    return "HTTP"
+
+
+def written_bytes(pid: int) -> int:
+    """Return how many bytes a process has sent to the disk so far."""
+    try:
+        lines = Path(f"/proc/{pid}/io").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) for line in lines if line.startswith("write_bytes")), 0)
+
+
+def busy_s() -> float:
+    """Return the seconds of processor used on the machine since it started, by all."""
+    fields = [int(field) for field in Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]
+    return (sum(fields) - fields[3] - fields[4]) / os.sysconf("SC_CLK_TCK")
 
 
 def cpu_s(pids: list[int]) -> float:

@@ -86,11 +86,35 @@ def bare(folder: Path, bodies: dict[str, bytes], workers: int, threads: int = 4)
     connection.commit()
     connection.close()
     port = free_port()
+    first = next(iter(bodies))
+    command = _granian("bench.bare:app", port, workers, threads)
+    with process(command, {"BARE_DB": str(file)}, f"http://127.0.0.1:{port}/{first}", folder / "bare.log"):
+        yield port
+
+
+@contextlib.contextmanager
+def bare_store(folder: Path, workers: int, threads: int = 4) -> Iterator[int]:
+    """Run the application that only hands plans to the store, with a writer of its own; yields its port."""
+    from dui_fhir.settings import load as settings
+    from dui_fhir.store.sqlite.stores import SqliteStores
+
+    port, data = free_port(), folder / "data"
+    stores = SqliteStores(settings(environment={}, flags={"data_dir": str(data)}), writer="own")
+    try:
+        stores.create("bench")
+        command = _granian("bench.bare_store:app", port, workers, threads)
+        with process(command, {"BARE_DATA": str(data)}, f"http://127.0.0.1:{port}/", folder / "bare.log"):
+            yield port
+    finally:
+        stores.close()
+
+
+def _granian(application: str, port: int, workers: int, threads: int) -> list[str]:
     command = [
         sys.executable,
         "-m",
         "granian",
-        "bench.bare:app",
+        application,
         "--interface",
         "wsgi",
         "--http",
@@ -98,7 +122,4 @@ def bare(folder: Path, bodies: dict[str, bytes], workers: int, threads: int = 4)
         "--no-ws",
         "--no-log",
     ]
-    command += ["--port", str(port), "--workers", str(workers), "--blocking-threads", str(threads)]
-    first = next(iter(bodies))
-    with process(command, {"BARE_DB": str(file)}, f"http://127.0.0.1:{port}/{first}", folder / "bare.log"):
-        yield port
+    return [*command, "--port", str(port), "--workers", str(workers), "--blocking-threads", str(threads)]

@@ -125,6 +125,8 @@ class Writer:
         self._ready: deque[Lane] = deque()
         self._changed = threading.Condition()
         self._stopping = False
+        self.counts = {"commits": 0, "plans": 0}
+        """Groups that were applied, each with one wait for the disk, and the plans in them."""
         self._selector = selectors.DefaultSelector()
         self._threads = [threading.Thread(target=self._commit_loop, name=f"committer-{n}") for n in range(COMMITTERS)]
 
@@ -165,6 +167,8 @@ class Writer:
         for (method, tenant, *arguments), length in requests:
             if method == "ping":
                 peer.answer((True, os.getpid()))
+            elif method == "counts":
+                peer.answer((True, dict(self.counts)))
             else:
                 self._enqueue(peer, str(tenant), (method, arguments), length)
 
@@ -246,9 +250,16 @@ class Writer:
         for method, requests in groupby(group, key=lambda item: item[1][0]):
             listed = list(requests)
             arguments = [request[1] for _, request in listed]
+            self._count(method, len(listed))
             for (peer, _), answer in zip(listed, self._answers(lane, method, arguments), strict=True):
                 peer.answer(answer)
         return len(group)
+
+    def _count(self, method: str, plans: int) -> None:
+        if method == "submit":
+            with self._changed:
+                self.counts["commits"] += 1
+                self.counts["plans"] += plans
 
     def _answers(self, lane: Lane, method: str, arguments: list[Any]) -> list[Any]:
         try:
