@@ -155,3 +155,13 @@ def test_docs__policy__lets_nothing_in_from_elsewhere(fhir: Fhir) -> None:
     assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'")
     assert "unsafe" not in answer.headers["Content-Security-Policy"]
     assert not re.search(r"""(?:src|href)=["'](?!#|data:|openapi\.json|fhir/)""", answer.text)
+
+
+def test_plugin_schema__known_name__is_a_json_schema_for_editors(fhir):
+    answer = fhir.client.get("/schemas/plugin/parameters.schema.json")
+    assert (answer.status_code, answer.mimetype) == (200, "application/schema+json")
+    assert answer.json["title"].startswith("parameters.json")
+
+
+def test_plugin_schema__unknown_name__is_not_found(fhir):
+    assert fhir.client.get("/schemas/plugin/autre.schema.json").status_code == 404

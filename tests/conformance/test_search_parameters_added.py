@@ -1,5 +1,6 @@
 """SearchParameters that a tenant adds. Source: FHIR R4, search.html and searchparameter.html."""
 
+import json
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -169,6 +170,10 @@ def test_added__capability_statement_and_openapi__name_it(added):
     named = {p["name"]: p.get("definition") for p in resources["Patient"]["searchParam"]}
     assert named["nickname"] == f"{URL}/nickname"
     assert "nickname" not in {p["name"] for p in resources["Observation"]["searchParam"]}
+    document = json.dumps(added.client.get(f"/t/{added.tenant}/openapi.json").json)
+    assert '"nickname"' in document
+    added.delete("SearchParameter/sp-nickname")
+    assert '"nickname"' not in json.dumps(added.client.get(f"/t/{added.tenant}/openapi.json").json)
 
 
 def test_added__other_tenant__does_not_have_it(added, app):
@@ -238,7 +243,10 @@ def test_added__in_a_transaction_with_resources__these_are_indexed_later(fhir, m
         ({"code": "a.b"}, "search-parameter-invalid"),
         ({"code": "_mine"}, "search-parameter-invalid"),
         ({"code": "birthdate"}, "search-parameter-clash"),
-        ({"code": "code", "base": "DomainResource", "expression": "DomainResource.text.status"}, "search-parameter-clash"),
+        (
+            {"code": "code", "base": "DomainResource", "expression": "DomainResource.text.status"},
+            "search-parameter-clash",
+        ),
     ],
 )
 def test_create__unusable__is_refused_with_the_place(fhir, others, expected):
@@ -329,7 +337,9 @@ class Added(RuleBasedStateMachine):
         self.client = type(self.fhir)(self.fhir.client, self.fhir.engine, name)
         self.nicknames, self.use = {}, None
 
-    @rule(id=st.sampled_from("abc"), nickname=st.sampled_from(["lou", "zoe"]), use=st.sampled_from(["nickname", "usual"]))
+    @rule(
+        id=st.sampled_from("abc"), nickname=st.sampled_from(["lou", "zoe"]), use=st.sampled_from(["nickname", "usual"])
+    )
     def write(self, id, nickname, use):
         found = {"resourceType": "Patient", "id": id, "name": [{"use": use, "given": [nickname]}]}
         assert self.client.put(f"Patient/{id}", found).status_code in (200, 201)

@@ -178,7 +178,7 @@ GOOD = GOAL | {"target": [{"dueDate": "2026-06-30"}]}
         ("valid/un.json", {"resourceType": "Bundle"}, "le Bundle n'a aucune entrée"),
         ("valid/un.json", [], "il faut une ressource FHIR ou un Bundle"),
         ("valid/un.json", "{", "ce n'est pas un exemple"),
-        ("divers/un.json", GOAL, "seuls valid, invalid, warning et context.json"),
+        ("divers/un.json", GOAL, "seuls valid, invalid, warning, delay et context.json"),
     ],
 )
 def test_check__example_at_fault__is_said(path, value, expected, folder) -> None:

@@ -1,5 +1,6 @@
 """``dui-fhir plugin``: what a domain expert uses to see, check and start a corridor."""
 
+import logging
 import sys
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,71 @@ def check(folders: tuple[Path, ...]) -> None:
         for fault in faults:
             click.echo(f"  {fault.file}{f' ({fault.path})' if fault.path else ''} : {fault.text}")
     sys.exit(1 if total else 0)
+
+
+@command.command()
+@click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, file_okay=False))
+def test(folders: tuple[Path, ...]) -> None:
+    """Essaie chaque règle : ses exemples, ses délais (la veille, le jour, le lendemain), et son contraire.
+
+    Une condition renversée doit être vue par un exemple ; sinon la règle n'est pas montrée. Compter quelques secondes par dossier.
+    """
+    from dui_fhir.plugin_kit.trial import try_folder
+
+    logging.disable(logging.CRITICAL)  # a rule turned round may fail: that is noticed, and no news
+    total = 0
+    for folder in folders:
+        trial = try_folder(folder)
+        total += len(trial.faults)
+        click.echo(f"{folder} : {trial.line()}")
+        for fault in trial.faults:
+            click.echo(f"  {fault.file}{f' ({fault.path})' if fault.path else ''} : {fault.text}")
+    sys.exit(1 if total else 0)
+
+
+@command.command()
+@click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Dossier où écrire une page par couloir [défaut : à l'écran].",
+)
+def docs(folders: tuple[Path, ...], out: Path | None) -> None:
+    """Fait la page lisible d'un couloir : règles, délais, documents, habilitations, indicateurs, sources, questions ouvertes."""
+    from dui_fhir.plugin_kit.pages import page
+
+    for folder in folders:
+        if out is None:
+            click.echo(page(folder))
+            continue
+        out.mkdir(parents=True, exist_ok=True)
+        file = out / f"{folder.resolve().name}.md"
+        file.write_text(page(folder), encoding="utf-8")
+        click.echo(f"{file}")
+
+
+@command.command()
+@click.argument("before", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.argument("after", type=click.Path(path_type=Path, exists=True, file_okay=False))
+def diff(before: Path, after: Path) -> None:
+    """Dit en mots ce qui change d'un état d'un couloir (BEFORE) à un autre (AFTER) : règles, délais, documents, droits."""
+    from dui_fhir.plugin_kit.differences import differences
+
+    lines = list(differences(before, after))
+    click.echo("\n".join(lines) or "Aucune différence.")
+
+
+@command.command()
+@click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="Dossier où les écrire.")
+def schemas(out: Path) -> None:
+    """Écrit les schémas JSON de tous les fichiers d'un couloir, pour que l'éditeur de texte complète et contrôle.
+
+    Un serveur les donne aussi sous /schemas/plugin/.
+    """
+    from dui_fhir.plugin_kit.published import write
+
+    for file in write(out):
+        click.echo(f"{file}")
 
 
 @command.command()

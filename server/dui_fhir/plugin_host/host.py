@@ -242,6 +242,10 @@ class PluginHost:
         """Return the declaration of a rule, None where no plugin in force has it."""
         return self._rules.get(id)
 
+    def declarative(self, id: str) -> Check:
+        """Return the compiled check of a rule written in JSON. Raises: KeyError."""
+        return {check.rule.id: check for check in self._loaded.checks}[id]
+
     def clock_rules(self, corridors: Iterable[str]) -> tuple[ClockRule, ...]:
         """Return the daily rules of these corridors and of the trunk."""
         wanted = self._always | frozenset(corridors)

@@ -14,6 +14,8 @@ from dui_fhir.plugin_host.finder import TRUNK, installed_source
 from dui_fhir.plugin_host.json_files import read, validate
 from dui_fhir.plugin_host.loading import Loaded, load_all
 from dui_fhir.plugin_host.plugin import DEFINITION_FOLDERS, Content
+from dui_fhir.plugin_kit.delays import FOLDER as DELAYS
+from dui_fhir.plugin_kit.delays import delay_faults, delays_of
 from dui_fhir.plugin_kit.examples import EXPECTATIONS, Example, examples_of, issues_of_value
 from dui_fhir.plugin_kit.source_code import source_faults
 
@@ -57,10 +59,9 @@ def _file_faults(folder: Path) -> Iterator[Fault]:
         if not known and not file.name.startswith("."):
             yield Fault(file=file.name, text="fichier ou dossier inconnu (liste : docs/fr/format-du-couloir.md)")
     for directory in sorted((folder / "examples").glob("*")):
-        if directory.name not in EXPECTATIONS and directory.name != "context.json":
-            yield Fault(
-                file=f"examples/{directory.name}", text="seuls valid, invalid, warning et context.json ont un sens ici"
-            )
+        if directory.name not in (*EXPECTATIONS, DELAYS, "context.json"):
+            text = "seuls valid, invalid, warning, delay et context.json ont un sens ici"
+            yield Fault(file=f"examples/{directory.name}", text=text)
     context = folder / "examples" / "context.json"
     if context.exists():
         value, faults = read(context, "examples/context.json")
@@ -121,6 +122,8 @@ def _example_faults(loaded: Loaded, id: str) -> Iterator[Fault]:
     for example in examples:
         if code_is_sound or (example.rule is not None and example.rule.form != "python"):
             yield from (Fault(file=example.name, text=text) for text in example_faults(example, plugin, host))
+    for delay in delays_of(plugin) if code_is_sound else ():
+        yield from (Fault(file=delay.name, text=text) for text in delay_faults(delay, plugin, host))
 
 
 def _missing_examples(plugin: Plugin, examples: tuple[Example, ...]) -> Iterator[Fault]:

@@ -131,7 +131,7 @@ def context_of(plugin: Plugin, host: PluginHost, resources: list[Resource], name
         structure=structure,
         structures=(structure,),
         corridors=corridors,
-        parameters=host.parameters(structure),
+        parameters={**host.parameters(structure), **circumstances.get("parameters", {})},
     )
 
 

@@ -15,6 +15,7 @@ import orjson
 from flask import Blueprint, Request, Response, request
 
 from dui_fhir.domain.errors import NotFound
+from dui_fhir.plugin_kit.published import schema
 from dui_fhir.rest import openapi
 from dui_fhir.rest.errors import error_response
 from dui_fhir.rest.outgoing import compressed
@@ -37,6 +38,7 @@ class Pages:
         for prefix in ("", "/t/<tenant>"):
             blueprint.add_url_rule(f"{prefix}/openapi.json", view_func=self.openapi)
             blueprint.add_url_rule(f"{prefix}/docs", view_func=self.docs, strict_slashes=False)
+        blueprint.add_url_rule("/schemas/plugin/<name>.schema.json", view_func=plugin_schema)
         return blueprint
 
     def openapi(self, tenant: str | None = None) -> Response:
@@ -66,27 +68,37 @@ class Pages:
         return f"{host}/t/{tenant}/fhir" if tenant else f"{host}/fhir"
 
     def _document(self, tenant: str | None, base_url: str) -> bytes:
+        name = tenant or self._engine.settings.default_tenant
+        wanted = ServiceRequest(tenant=name, method="GET", path="metadata", base_url=base_url)
+        call = Call(engine=self._engine, request=wanted, dispatch=_no_inner_request)
         types = _types(request)
         if types is not None:
-            return self._made(tenant, base_url, types)
-        if base_url not in self._full:
+            return self._made(call, types)
+        tuned = self._engine.tunings.fresh(name, call.store)
+        key = f"{base_url} {name} {tuned.version}" if tuned.own else base_url
+        if key not in self._full:
             # the base comes from the Host header: kept for one, so that nobody fills the memory with invented ones
-            self._full = {base_url: self._made(tenant, base_url, None)}
-        return self._full[base_url]
+            self._full = {key: self._made(call, None)}
+        return self._full[key]
 
-    def _made(self, tenant: str | None, base_url: str, types: frozenset[str] | None) -> bytes:
-        wanted = ServiceRequest(
-            tenant=tenant or self._engine.settings.default_tenant, method="GET", path="metadata", base_url=base_url
-        )
-        call = Call(engine=self._engine, request=wanted, dispatch=_no_inner_request)
+    def _made(self, call: Call, types: frozenset[str] | None) -> bytes:
         view = openapi.View(
             statement=statement(call),
             operations=self._engine.operations,
             options=call.options,
-            base_url=base_url,
+            base_url=call.request.base_url,
             types=types,
         )
         return gzip.compress(orjson.dumps(openapi.document(view)), compresslevel=3, mtime=0)
+
+
+def plugin_schema(name: str) -> Response:
+    """Return the JSON Schema of a file of corridors (``plugin``, ``rule-schema``…), for the editors of who writes one."""
+    found = schema(name)
+    if found is None:
+        error = NotFound.of("core-url-unknown", "Aucun schéma de ce nom.", "no such schema")
+        return error_response(request, error, request_id=str(uuid4()))
+    return _served(found, "application/schema+json")
 
 
 def _no_inner_request(inner: ServiceRequest) -> ServiceResponse:
