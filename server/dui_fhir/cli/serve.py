@@ -9,13 +9,17 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from dui_fhir.cli import options
 from dui_fhir.domain.errors import ConfigurationError
 from dui_fhir.settings import Settings
+
+if TYPE_CHECKING:
+    from dui_fhir.cli.reloading import PluginWatch
+    from dui_fhir.cli.supervision import Supervised
 
 STOP_S = 5
 """Seconds that requests under way have to end when the server stops."""
@@ -30,18 +34,23 @@ STOP_S = 5
     "--auth", type=click.Choice(["none", "oauth"]), help="Authentification [défaut : none, boucle locale seulement]"
 )
 @options.plugin_folder
+@click.option(
+    "--reload-plugins",
+    is_flag=True,
+    help="Relit les couloirs quand un de leurs fichiers change (développement ; une faute laisse l'état d'avant).",
+)
 @options.config
-def command(config: Path | None, **flags: Any) -> None:
+def command(config: Path | None, reload_plugins: bool, **flags: Any) -> None:
     """Démarre le serveur FHIR.
 
     Lance le processus d'écriture (SQLite), les processus HTTP et le processus d'envoi, les surveille et les relance. Le premier
     démarrage sur un dossier vide crée l'organisme par défaut. Base FHIR d'un organisme : /t/<organisme>/fhir ; /fhir est celle
     de l'organisme par défaut. Arrêt : Ctrl-C ou SIGTERM.
     """
-    serve(options.settings_from(config, **flags))
+    serve(options.settings_from(config, **flags), reload_plugins=reload_plugins)
 
 
-def serve(settings: Settings) -> None:
+def serve(settings: Settings, *, reload_plugins: bool = False) -> None:
     """Check, announce, run until stopped. Raises: ConfigurationError before anything listens."""
     refuse_open_door(settings)
     refuse_unusable_address(settings)
@@ -51,8 +60,9 @@ def serve(settings: Settings) -> None:
     with contextlib.ExitStack() as stack:
         stack.enter_context(administration.running_writer(settings))
         created = administration.ensure_default_tenant(settings)
-        if settings.worker_embedded:
-            stack.enter_context(child(settings, "worker"))
+        worker = stack.enter_context(child(settings, "worker")) if settings.worker_embedded else None
+        if reload_plugins:
+            stack.enter_context(_plugin_watch(settings, worker))
         _announce(settings, created)
         _listen(settings)
 
@@ -109,13 +119,26 @@ def _loopback(host: str) -> bool:
 
 
 @contextlib.contextmanager
-def child(settings: Settings, *arguments: str) -> Iterator[None]:
+def child(settings: Settings, *arguments: str) -> "Iterator[Supervised]":
     """Run ``dui-fhir …`` beside the server, relaunched where it dies, ended with it."""
     from dui_fhir.cli.supervision import Supervised
 
     environment = {**os.environ, **settings.as_environment(), "DUI_FHIR_PARENT_PIPE": "1"}
-    with Supervised([sys.executable, "-m", "dui_fhir.cli", *arguments], environment, stdin=subprocess.PIPE):
-        yield
+    with Supervised([sys.executable, "-m", "dui_fhir.cli", *arguments], environment, stdin=subprocess.PIPE) as running:
+        yield running
+
+
+def _plugin_watch(settings: Settings, worker: "Supervised | None") -> "PluginWatch":
+    from dui_fhir.cli.reloading import PluginWatch, ask_to_reload
+    from dui_fhir.plugin_host import PluginHost
+
+    def reload() -> None:
+        ask_to_reload()
+        if worker is not None:
+            worker.relaunch()
+
+    folders = [plugin.folder for plugin in PluginHost.load(settings).plugins]
+    return PluginWatch(folders, {**os.environ, **settings.as_environment()}, reload)
 
 
 def _announce(settings: Settings, created: str | None) -> None:

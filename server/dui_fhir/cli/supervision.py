@@ -48,6 +48,10 @@ class Supervised:
         """Process id of the present child."""
         return self._process.pid
 
+    def relaunch(self) -> None:
+        """End the present child: another one takes its place."""
+        self._process.terminate()
+
     def _spawn(self) -> "subprocess.Popen[bytes]":
         return subprocess.Popen(self._command, env=self._environment, stdin=self._stdin)
 
