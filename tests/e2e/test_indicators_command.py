@@ -14,13 +14,13 @@ pytestmark = pytest.mark.e2e
 FINESS, OTHER = "330785001", "330785002"
 
 
-@pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory):
     """Return a function that runs the command on a folder of two tenants."""
-    monkeypatch.chdir(tmp_path)
+    data = str(tmp_path_factory.mktemp("indicators") / "data")
 
     def command(*words: str, status: int = 0) -> str:
-        done = CliRunner().invoke(group, [*words, "--data", str(tmp_path / "data")])
+        done = CliRunner().invoke(group, [*words, "--data", data])
         assert done.exit_code == status, done.output
         return done.output
 
@@ -69,7 +69,4 @@ def test_indicators__grappe_of_two_tenants__one_total_without_lists(run) -> None
 
 
 def test_indicators__structure_of_another_tenant__is_not_found(run) -> None:
-    done = CliRunner().invoke(group, ["indicators", "--tenant", "alpha", "--organization", OTHER, "--data", "data"])
-
-    assert done.exit_code == 1
-    assert done.exception is not None
+    run("indicators", "--tenant", "alpha", "--organization", OTHER, status=1)

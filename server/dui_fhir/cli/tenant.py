@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from dui_fhir.cli import options
+from dui_fhir.cli import merge, options
 from dui_fhir.domain.structure import Structure
 
 _FINESS = re.compile(r"[0-9][0-9AB][0-9]{7}")
@@ -15,6 +15,9 @@ _FINESS = re.compile(r"[0-9][0-9AB][0-9]{7}")
 @click.group()
 def command() -> None:
     """Organismes gestionnaires (un organisme = une base séparée) et leurs structures."""
+
+
+command.add_command(merge.command)
 
 
 @command.command()
