@@ -521,7 +521,7 @@ def test_import__lines_without_id__done_again_after_a_death__are_written_once(
 
 
 def test_import__other_media__is_415(bulk: Bulk) -> None:
-    assert bulk.call("POST", "$import", PATIENT).status_code == 415
+    assert bulk.call("POST", "$import", b"x", Content_Type="text/csv").status_code == 415
 
 
 def test_export__delete_of_the_kick_off__is_405(bulk: Bulk) -> None:

@@ -1,15 +1,17 @@
 """An export, slice by slice: memory is bounded by the bytes of a slice, whatever there is to export.
 
-What is exported is what was current at the instant of the request: a resource changed since then is read from its history.
+What is exported is what was current at the instant of the request: a resource changed since then is read from its history. With
+``_since``, what was deleted since comes last.
 """
 
 from typing import Any
 
-from dui_fhir.bulk import selection
+from dui_fhir.bulk import deletions, selection
 from dui_fhir.bulk.folder import Folder, State
+from dui_fhir.domain import json
 from dui_fhir.domain.query import AllOf, Node, Query
 from dui_fhir.domain.version import Version
-from dui_fhir.service import read
+from dui_fhir.service import projection, read
 from dui_fhir.service.engine import Call
 
 SLICE_RESOURCES = 1000
@@ -24,6 +26,8 @@ class Export:
         kept = folder.request()
         nodes = self._nodes(call, kept)
         position = state.position or {"types": sorted(set(nodes) & set(call.store.types())), "after": None}
+        if not position["types"]:
+            return self._deleted(call, folder, state, nodes, kept)
         left, after = position["types"], position["after"]
         resources = size = 0
         while left and resources < SLICE_RESOURCES and size < SLICE_BYTES:
@@ -36,13 +40,23 @@ class Export:
             )
             page = call.store.search(query)
             found = [v for current in page.matches if (v := _at_request(call, current, kept)) is not None]
-            folder.append(state, left[0], (v.body or b"" for v in found))
+            part = selection.part_of(kept["inputs"], left[0])
+            folder.append(state, left[0], (_line(v, part) for v in found))
             resources += len(page.matches)
             size += sum(len(v.body or b"") for v in page.matches)
             left, after = (left, list(page.next)) if page.next else (left[1:], None)
         state.position = {"types": left, "after": after}
         self._tell(state, len(left))
-        return not left
+        return not left and kept["since_ms"] is None
+
+    def _deleted(self, call: Call, folder: Folder, state: State, nodes: dict[str, Node], kept: dict[str, Any]) -> bool:
+        if kept["since_ms"] is None:
+            return True
+        before = (state.position or {}).get("before")
+        found, following = deletions.deletions(call, nodes, kept, before)
+        folder.append(state, "Bundle", deletions.bundles(found), "deleted")
+        state.position = {"types": [], "after": None, "before": following}
+        return following is None
 
     def _nodes(self, call: Call, kept: dict[str, Any]) -> dict[str, Node]:
         group = None
@@ -51,9 +65,15 @@ class Export:
         return selection.nodes(call, kept["level"], kept["inputs"], group)
 
     def _tell(self, state: State, left: int) -> None:
-        done = sum(output.count for output in state.outputs)
+        done = sum(output.count for output in state.outputs if output.role == "output")
         state.counts = {"resources": done}
         state.progress = f"{done} ressources, encore {left} types"
+
+
+def _line(version: Version, part: projection.Wanted) -> bytes:
+    if part.whole:
+        return version.body or b""
+    return json.dumps(projection.of_resource(version.resource(), part))
 
 
 def _at_request(call: Call, current: Version, kept: dict[str, Any]) -> Version | None:

@@ -17,7 +17,7 @@ from dui_fhir.domain import json
 from dui_fhir.domain.errors import NotFound
 from dui_fhir.domain.reference import ID
 
-Role = Literal["output", "error"]
+Role = Literal["output", "error", "deleted"]
 FILE_BYTES_MAX = 100_000_000
 """A file that reaches this size is closed and another one is begun."""
 
@@ -73,13 +73,12 @@ class Folder:
         """Tell whether the work is known and not cancelled."""
         return (self.path / "state.json").exists() and not self.cancelled
 
-    def make(self, request: dict[str, Any], body: bytes = b"") -> None:
-        """Write the request, what was sent with it, and the first state."""
+    def make(self, request: dict[str, Any], body: Iterable[bytes] = ()) -> None:
+        """Write what was sent with the request, piece by piece; then the request and the first state."""
         for folder in (self.path.parent.parent, self.path.parent, self.path):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if body:
-            _write(self.path / "body", body)
-        _write(self.path / "request.json", json.dumps(request))
+        _write(self.body, body)
+        _write(self.path / "request.json", [json.dumps(request)])
         self.save(State())
 
     def request(self) -> dict[str, Any]:
@@ -99,7 +98,7 @@ class Folder:
 
     def keep_answer(self, answer: bytes) -> None:
         """Write the answer, whole, on disk."""
-        _write(self.answer, answer)
+        _write(self.answer, [answer])
 
     def state(self) -> State:
         """Return the last state saved."""
@@ -107,7 +106,7 @@ class Folder:
 
     def save(self, state: State) -> None:
         """Replace the state, whole, on disk."""
-        _write(self.path / "state.json", json.dumps(asdict(state)))
+        _write(self.path / "state.json", [json.dumps(asdict(state))])
 
     def append(self, state: State, type: str, lines: Iterable[bytes], role: Role = "output") -> None:
         """Add lines to the last file of a type, on disk; they count once ``state`` is saved."""
@@ -151,7 +150,7 @@ class Folder:
 
     def cancel(self) -> None:
         """Give the work up: whoever works on it sees that at its next slice."""
-        _write(self.path / "cancelled", b"")
+        _write(self.path / "cancelled", ())
 
     def remove(self) -> None:
         """Remove everything."""
@@ -205,11 +204,11 @@ def unknown() -> NotFound:
     )
 
 
-def _write(path: Path, content: bytes) -> None:
+def _write(path: Path, content: Iterable[bytes]) -> None:
     draft = path.with_name(f"{path.name}.new")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as stream:
-        stream.write(content)
+        stream.writelines(content)
         stream.flush()
         os.fsync(stream.fileno())
     os.replace(draft, path)

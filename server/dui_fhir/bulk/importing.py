@@ -9,9 +9,10 @@ from typing import IO, Any
 from uuid import UUID, uuid5
 
 from dui_fhir.bulk.folder import Folder, State
+from dui_fhir.bulk.sources import expected_type
 from dui_fhir.domain import json
 from dui_fhir.domain.change import Resource
-from dui_fhir.domain.errors import DuiError, Unavailable
+from dui_fhir.domain.errors import BadRequest, DuiError, Unavailable
 from dui_fhir.domain.issues import Issue, outcome
 from dui_fhir.service import content
 from dui_fhir.service.engine import Call
@@ -37,10 +38,12 @@ class Import:
             read = list(_lot(stream))
             end = stream.tell()
         good: list[Line] = []
+        parts, byte = folder.request().get("parts", []), position["byte"]
         for number, text in enumerate(read, position["line"] + 1):
+            type, byte = expected_type(parts, byte), byte + len(text)
             try:
                 if text.strip():
-                    good.append((number, self._resource(call, folder, number, text)))
+                    good.append((number, self._resource(call, folder, number, text, type)))
             except DuiError as error:
                 self._refuse(folder, state, number, error)
         self._write(call, folder, state, good)
@@ -48,9 +51,15 @@ class Import:
         state.progress = f"{state.position['line']} lignes lues, {state.counts['refused']} refusées"
         return not read
 
-    def _resource(self, call: Call, folder: Folder, number: int, text: bytes) -> Resource:
+    def _resource(self, call: Call, folder: Folder, number: int, text: bytes, type: str | None) -> Resource:
         depth_max = call.engine.settings.json_depth_max
         resource = content.checked(content.parse(text.strip(), depth_max=depth_max))
+        if type is not None and resource["resourceType"] != type:
+            raise BadRequest.of(
+                "core-import-type",
+                f"La ligne est de type {resource['resourceType']}, l'import l'annonçait de type {type}.",
+                "the type of a line is not that of its input",
+            )
         return (
             resource if "id" in resource else {**resource, "id": str(uuid5(_NAMESPACE, f"{folder.path.name}|{number}"))}
         )

@@ -5,30 +5,31 @@ while the work lasts, then 200 with the manifest, or for a write with its answer
 it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from email.utils import formatdate
 from typing import Any, Literal
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-from dui_fhir.bulk import selection, writing
+from dui_fhir.bulk import selection, sources, writing
 from dui_fhir.bulk.deferred import INTERACTIONS, OPERATIONS
 from dui_fhir.bulk.folder import Folder, Folders, Output, State, unknown
 from dui_fhir.bulk.runner import KIND
 from dui_fhir.bulk.work import actor_of, remembered
 from dui_fhir.domain.change import Resource
 from dui_fhir.domain.dates import instant, interval
-from dui_fhir.domain.errors import BadRequest, Unavailable, UnsupportedMedia
+from dui_fhir.domain.errors import BadRequest, DuiError, Unavailable, UnsupportedMedia
 from dui_fhir.domain.ids import new_id
 from dui_fhir.domain.issues import outcome
 from dui_fhir.domain.job import Job, JobSettlement
 from dui_fhir.domain.plan import Committed, Plan
-from dui_fhir.service import parameters, read
+from dui_fhir.service import content, parameters, read
 from dui_fhir.service.engine import Call, Served
 from dui_fhir.service.message import ServiceResponse
 
 NDJSON = "application/fhir+ndjson"
 NDJSON_MEDIA = (NDJSON, "application/ndjson", "application/x-ndjson", "ndjson")
+MANIFEST_MEDIA = (*content.JSON_MEDIA[:-1], *content.XML_MEDIA)
 RETRY_AFTER_S = 1
 Level = Literal["system", "Patient", "Group"]
 
@@ -53,7 +54,7 @@ def deferral(folders: Folders) -> Callable[[Call, str], ServiceResponse | None]:
     def defer(call: Call, interaction: str) -> ServiceResponse | None:
         request = call.request
         if interaction in writing.INTERACTIONS:
-            return _accepted(call, folders, remembered(call, "write", **writing.kept_of(request)), request.body)
+            return _accepted(call, folders, remembered(call, "write", **writing.kept_of(request)), [request.body])
         served = interaction in INTERACTIONS or (
             interaction == "operation" and call.names.get("operation") in OPERATIONS and request.method == "GET"
         )
@@ -90,8 +91,24 @@ _EXPORT_INPUTS = (
     _in("_since", "instant"),
     _in("_type", "string", "*"),
     _in("_typeFilter", "string", "*"),
+    _in("_elements", "string", "*"),
 )
-_IMPORT = _definition("import", affectsState=True, parameter=[])
+_ASSOCIATED = "includeAssociatedData"
+_IMPORT = _definition(
+    "import",
+    affectsState=True,
+    parameter=[
+        _in("inputFormat", "code"),
+        _in("inputSource", "uri"),
+        {
+            "name": "input",
+            "use": "in",
+            "min": 0,
+            "max": "*",
+            "part": [_in("type", "code", min=1), _in("url", "url", min=1)],
+        },
+    ],
+)
 _STATUS = _definition("async-status", affectsState=False, parameter=[_in("job", "id", min=1)])
 _FILE = _definition("async-file", affectsState=False, parameter=[_in("job", "id", min=1), _in("file", "string", min=1)])
 
@@ -99,8 +116,9 @@ _FILE = _definition("async-file", affectsState=False, parameter=[_in("job", "id"
 def _export(folders: Folders, level: Level, id: str) -> Served:
     levels = {"system": level == "system", "type": level == "Patient", "instance": level == "Group"}
     resource = {} if level == "system" else {"resource": [level]}
+    inputs = [*_EXPORT_INPUTS, *([] if level == "system" else [_in("patient", "Reference", "*")])]
     definition = _definition(
-        "export", id=id, url=f"{_FAMILY}/{id}", affectsState=False, parameter=list(_EXPORT_INPUTS), **levels, **resource
+        "export", id=id, url=f"{_FAMILY}/{id}", affectsState=False, parameter=inputs, **levels, **resource
     )
     return Served(definition=definition, serve=lambda call: _kick_off(call, folders, definition, level))
 
@@ -110,7 +128,14 @@ def _export(folders: Folders, level: Level, id: str) -> Served:
 
 def _kick_off(call: Call, folders: Folders, definition: Resource, level: Level) -> ServiceResponse:
     """Accept an export. Raises: BadRequest (``core-export-…``, ``core-parameter-…``), NotFound."""
-    inputs = parameters.of_call(call, definition)
+    inputs = parameters.of_call(call, _but_associated(definition))
+    if _ASSOCIATED in inputs:
+        raise BadRequest.of(
+            "core-export-associated",
+            "includeAssociatedData n'est pas offert : ajoutez à _type les types voulus (Provenance, AuditEvent…).",
+            "includeAssociatedData not supported",
+            code="not-supported",
+        )
     if inputs.get("_outputFormat", NDJSON).replace(" ", "+") not in NDJSON_MEDIA:
         raise BadRequest.of("core-export-format", f"L'export se fait en {NDJSON}.", "_outputFormat not supported")
     group = read.present(call.store.read("Group", call.id), "Group").resource() if level == "Group" else None
@@ -118,6 +143,11 @@ def _kick_off(call: Call, folders: Folders, definition: Resource, level: Level) 
     return _accepted(
         call, folders, remembered(call, "export", level=level, inputs=inputs, since_ms=_since_ms(call, inputs))
     )
+
+
+def _but_associated(definition: Resource) -> Resource:
+    """Return the definition with the input that is known but not offered, so that it is refused by its own name."""
+    return {**definition, "parameter": [*definition["parameter"], _in(_ASSOCIATED, "code", "*")]}
 
 
 def _since_ms(call: Call, inputs: dict[str, Any]) -> int | None:
@@ -134,17 +164,25 @@ def _since_ms(call: Call, inputs: dict[str, Any]) -> int | None:
 
 
 def _import(call: Call, folders: Folders) -> ServiceResponse:
-    """Accept an import: the body is ndjson. Raises: UnsupportedMedia (``core-import-media``), BadRequest."""
+    """Accept an import: the body is ndjson, or a Parameters that says where it is.
+
+    Raises: UnsupportedMedia (``core-import-media``), BadRequest, and what :func:`dui_fhir.bulk.sources.collected` raises.
+    """
+    if call.request.media in MANIFEST_MEDIA:
+        inputs, parts = parameters.of_call(call, _IMPORT), list[dict[str, Any]]()
+        # the parts are known once the body is there, and the folder writes the request after it
+        pieces = sources.collected(call, inputs, NDJSON_MEDIA, parts)
+        return _accepted(call, folders, remembered(call, "import", parts=parts), pieces)
     if call.request.media not in NDJSON_MEDIA:
         raise UnsupportedMedia.of(
             "core-import-media", f"L'import attend un corps {NDJSON}.", "content type not supported"
         )
     if not call.request.body.strip():
         raise BadRequest.of("core-body-missing", "Le corps de la requête est vide.", "empty body")
-    return _accepted(call, folders, remembered(call, "import"), call.request.body)
+    return _accepted(call, folders, remembered(call, "import"), [call.request.body])
 
 
-def _accepted(call: Call, folders: Folders, request: dict[str, Any], body: bytes = b"") -> ServiceResponse:
+def _accepted(call: Call, folders: Folders, request: dict[str, Any], body: Iterable[bytes] = ()) -> ServiceResponse:
     """Keep the request, then the job that makes somebody do it; a folder without a job is swept away one day."""
     if folders.unfinished(call.request.tenant) >= call.engine.settings.bulk_jobs_max:
         raise Unavailable.of(
@@ -156,6 +194,9 @@ def _accepted(call: Call, folders: Folders, request: dict[str, Any], body: bytes
     folder = folders.of(call.request.tenant, id)
     try:
         folder.make(request, body)
+    except DuiError:
+        folder.remove()
+        raise
     except OSError as error:
         folder.remove()
         raise Unavailable.of("core-bulk-disk", "Le disque n'accepte pas ce travail.", type(error).__name__) from error
@@ -214,6 +255,7 @@ def _manifest(call: Call, request: dict[str, Any], state: State, id: str) -> dic
         "request": f"{asked}?{query}" if query else asked,
         "requiresAccessToken": call.engine.settings.auth != "none",
         "output": [_described(call, o, id) for o in state.outputs if o.role == "output"],
+        "deleted": [_described(call, o, id) for o in state.outputs if o.role == "deleted"],
         "error": [_described(call, o, id) for o in state.outputs if o.role == "error"],
         "extension": {"urn:dui-fhir:counts": state.counts},
     }

@@ -5,12 +5,13 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from dui_fhir.definitions import compartment, resource_types
+from dui_fhir.definitions.children import children
 from dui_fhir.domain.change import Resource
 from dui_fhir.domain.errors import BadRequest
 from dui_fhir.domain.query import EVERYTHING, AllOf, AnyOf, Chain, IdIn, LastUpdatedIs, Node
 from dui_fhir.domain.reference import Reference, walk
 from dui_fhir.search.parse import RESULTS
-from dui_fhir.service import content
+from dui_fhir.service import content, projection
 from dui_fhir.service.engine import Call
 from dui_fhir.service.incomplete import relied_on
 from dui_fhir.service.operations.record import OWNER_PARAM
@@ -24,8 +25,9 @@ def nodes(call: Call, level: str, inputs: Mapping[str, Any], group: Resource | N
 
     Raises: BadRequest (``core-export-type``, ``core-export-filter``, ``search-…``), NotFound (``core-type-unknown``).
     """
-    within = _within(level, group)
+    within = _within(level, group, _patients(inputs))
     chosen = _types(inputs.get("_type", ()), within)
+    _check_elements(inputs, chosen)
     filters = _filters(call, inputs.get("_typeFilter", ()), chosen)
     visibility = Visibility(call)
     found: dict[str, Node] = {}
@@ -44,10 +46,63 @@ def updated(since_ms: int | None) -> tuple[Node, ...]:
     return () if since_ms is None else (LastUpdatedIs("ge", since_ms, since_ms),)
 
 
-def _within(level: str, group: Resource | None) -> dict[str, Node]:
+def part_of(inputs: Mapping[str, Any], type: str) -> projection.Wanted:
+    """Return what of a resource ``_elements`` asks for: ``Type.element`` of that type only, ``element`` of all."""
+    named = [_element(text) for text in _elements(inputs)]
+    return projection.Wanted(elements=tuple(name for of, name in named if of in ("", type)))
+
+
+def _elements(inputs: Mapping[str, Any]) -> list[str]:
+    return [text.strip() for given in inputs.get("_elements", ()) for text in given.split(",") if text.strip()]
+
+
+def _element(text: str) -> tuple[str, str]:
+    type, dot, name = text.partition(".")
+    return (type, name) if dot else ("", type)
+
+
+def _check_elements(inputs: Mapping[str, Any], chosen: Iterable[str]) -> None:
+    types = set(chosen)
+    for text in _elements(inputs):
+        of, name = _element(text)
+        if not any(name in children(type) for type in (types & {of} if of else types)):
+            raise BadRequest.of(
+                "core-export-elements",
+                f"« {text[:64]} » n'est pas un élément des types exportés : _elements s'écrit élément ou Type.élément.",
+                "_elements names no top-level element of an exported type",
+            )
+
+
+def _patients(inputs: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """Return the ids of ``patient``; None where it is not given."""
+    if "patient" not in inputs:
+        return None
+    given = [v.get("reference") if isinstance(v, dict) else v for v in inputs["patient"]]
+    found = [Reference.parse(str(text)) for text in given]
+    ids = [t.id for t in found if t is not None and t.base is None and t.type == "Patient"]
+    if len(ids) != len(given):
+        raise BadRequest.of(
+            "core-export-patient", "« patient » s'écrit Patient/id, une fois par personne.", "not a local Patient"
+        )
+    return tuple(sorted(set(ids)))
+
+
+def _people(group: Resource | None, patients: tuple[str, ...] | None) -> Node:
+    """Return whose files are exported. Raises: BadRequest (``core-export-patient``) for somebody outside the group."""
+    if group is None:
+        return EVERYTHING if patients is None else IdIn(patients)
+    members = _members(group)
+    if not set(patients or ()) <= set(members):
+        raise BadRequest.of(
+            "core-export-patient", "Une personne demandée n'est pas du groupe.", "patient outside the group"
+        )
+    return IdIn(members if patients is None else patients)
+
+
+def _within(level: str, group: Resource | None, patients: tuple[str, ...] | None = None) -> dict[str, Node]:
     if level == "system":
         return {type: EVERYTHING for type in resource_types() - UNSTORED}
-    people: Node = EVERYTHING if group is None else IdIn(_members(group))
+    people = _people(group, patients)
     table = {type: params for type, params in compartment("Patient").items() if params}
     found: dict[str, Node] = {
         type: AnyOf(tuple(Chain(p, ("Patient",), people) for p in (OWNER_PARAM, *table.get(type, ()))))

@@ -65,7 +65,7 @@ def _request(call: Call, folder: Folder) -> ServiceRequest:
         call.request,
         method=kept["method"],
         media=kept["media"],
-        body=folder.body.read_bytes() if folder.body.exists() else b"",
+        body=folder.body.read_bytes(),
         conditions=Conditions(**kept["conditions"]),
         prefer=Prefer(**kept["prefer"]),
         request_key=kept["request_key"] or f"async|{folder.path.name}",

@@ -34,7 +34,11 @@ def of_call(call: Call, definition: Resource) -> dict[str, Any]:
 def of_query(definition: Resource, params: Params) -> dict[str, Any]:
     """Return the inputs given in the URL: primitives only. Raises: BadRequest with all faults."""
     declared = _declared(definition)
-    given = [(name, _converted(declared.get(name), name, text)) for name, text in params if name not in _IGNORED]
+    given = [
+        (name, _converted(declared.get(name), name, text))
+        for name, text in params
+        if name in declared or name not in _IGNORED
+    ]
     return _checked(declared.values(), given, "")
 
 
