@@ -25,7 +25,7 @@ def service_request(
 ) -> ServiceRequest:
     """Translate. Raises: BadRequest, TooLarge, UriTooLong, UnsupportedMedia, NotAcceptable, Unauthorized."""
     _check_length(request, settings.url_bytes_max)
-    params = _decoded(request.query_string, "core-url-encoding", settings.url_params_max)
+    params = decoded(request.query_string, "core-url-encoding", settings.url_params_max)
     path = path.strip("/")
     body = _body(request, settings.body_bytes_max) if request.method in ("POST", "PUT", "PATCH", "DELETE") else b""
     media = negotiation.media_type(request.headers.get("Content-Type", ""))
@@ -93,7 +93,8 @@ def _check_length(request: Request, limit: int) -> None:
         )
 
 
-def _decoded(text: bytes, id: str, limit: int) -> Params:
+def decoded(text: bytes, id: str, limit: int) -> Params:
+    """Return the parameters of a query or of a form. Raises: BadRequest (``core-too-many-params``, or ``id``)."""
     if text.count(b"&") >= limit:
         raise BadRequest.of(
             "core-too-many-params",
@@ -114,7 +115,7 @@ def _form(body: bytes, media: str, limit: int) -> Params:
         return ()
     if media != _FORM:
         raise UnsupportedMedia.of("core-search-media", f"POST _search attend {_FORM}.", "content type not supported")
-    return _decoded(body, "core-form-encoding", limit)
+    return decoded(body, "core-form-encoding", limit)
 
 
 def _body(request: Request, limit: int) -> bytes:

@@ -1,7 +1,8 @@
-"""Reads without Flask: nine requests in ten are a plain ``GET Type/id``, and half of their time went to the framework.
+"""Reads and searches without Flask: most requests are a plain ``GET Type/id`` or ``GET Type?…``, and up to half of their time went
+to the framework.
 
 Only the translation is shorter: routing, the interaction, the actor, counts and log are those of every request. Whatever is
-not plain (parameters, conditions, another format, an error) goes to the application. Figures: docs/performance.md.
+not plain (conditions, preferences, another format, an error) goes to the application. Figures: docs/performance.md.
 """
 
 import re
@@ -9,20 +10,26 @@ import time
 from collections.abc import Callable, Iterable
 from email.utils import formatdate
 from typing import Any, TypeAlias
+from urllib.parse import unquote
 
 from werkzeug.datastructures import EnvironHeaders
+from werkzeug.wsgi import get_host
 
 from dui_fhir.rest.blueprint import Rest, request_id
+from dui_fhir.rest.incoming import decoded
 from dui_fhir.rest.negotiation import JSON
 from dui_fhir.rest.outgoing import VARY, compressed
 from dui_fhir.service import etag, router
-from dui_fhir.service.message import ServiceRequest
+from dui_fhir.service.message import ServiceRequest, ServiceResponse
 
 WsgiApp: TypeAlias = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 _READ = re.compile(r"(?:/t/(?P<tenant>[^/]+))?/fhir/(?P<type>[A-Z][A-Za-z]+)/(?P<id>[A-Za-z0-9\-.]{1,64})")
 _ACCEPTED = frozenset({"", "*/*", JSON, "application/json"})
-_CONDITIONS = ("HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE")
+_SEARCH = re.compile(r"(?:/t/(?P<tenant>[^/]+))?/fhir/(?P<type>[A-Z][A-Za-z]+)")
+_CONDITIONS = ("HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE", "HTTP_PREFER")
+_FORMATS = ("_format", "_pretty")
+_Answer: TypeAlias = tuple[str, list[tuple[str, str]], bytes]
 
 
 class PlainReads:
@@ -32,22 +39,31 @@ class PlainReads:
         self._application, self._rest = application, rest
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        """Serve a plain read, or pass the request on."""
-        found = _READ.fullmatch(environ["PATH_INFO"]) if _plain(environ) else None
-        if found is None or found["type"] == "Binary":
+        """Serve a plain request, or pass it on."""
+        serve = self._way(environ)
+        if serve is None:
             return self._application(environ, start_response)
         started = time.perf_counter()
         try:
-            status, headers, body = self._read(environ, found, started)
+            status, headers, body = serve(started)
         except Exception:
             # foreseen or not: the application asks again, and words the error or logs it
             return self._application(environ, start_response)
         start_response(status, headers)
         return (body,)
 
-    def _read(
-        self, environ: dict[str, Any], found: re.Match[str], started: float
-    ) -> tuple[str, list[tuple[str, str]], bytes]:
+    def _way(self, environ: dict[str, Any]) -> Callable[[float], _Answer] | None:
+        if not _plain(environ):
+            return None
+        query = environ.get("QUERY_STRING", "")
+        found = (_SEARCH if query else _READ).fullmatch(environ["PATH_INFO"])
+        if found is None or found["type"] == "Binary":
+            return None
+        if not query:
+            return lambda started: self._read(environ, found, started)
+        return None if _formatted(query) else lambda started: self._search(environ, found, query, started)
+
+    def _read(self, environ: dict[str, Any], found: re.Match[str], started: float) -> _Answer:
         tenant = found["tenant"] or self._rest.default_tenant
         headers = EnvironHeaders(environ)
         match = router.Match(router.READ, {"type": found["type"], "id": found["id"]})
@@ -59,13 +75,51 @@ class PlainReads:
             actor=self._rest.actor(headers, tenant),  # type: ignore[arg-type]
         )
         response = router.serve(self._rest.engine, request, match)
-        body, encoding = compressed(bytes(response.body or b""), environ.get("HTTP_ACCEPT_ENCODING", ""))  # type: ignore[arg-type]
+        written = [
+            ("ETag", etag.render(response.version or 0)),
+            ("Last-Modified", formatdate((response.instant_ms or 0) // 1000, usegmt=True)),
+        ]
+        return self._answer(environ, match, tenant, response, written, started)
+
+    def _search(self, environ: dict[str, Any], found: re.Match[str], query: str, started: float) -> _Answer:
+        settings = self._rest.engine.settings
+        path = environ["PATH_INFO"]
+        if len(path) + len(query) > settings.url_bytes_max:
+            raise ValueError("too long: the application words it")
+        tenant = found["tenant"] or self._rest.default_tenant
+        match = router.Match(router.SEARCH, {"type": found["type"]})
+        host = settings.public_url.rstrip("/") or f"{environ['wsgi.url_scheme']}://{get_host(environ)}"
+        request = ServiceRequest(
+            tenant=tenant,
+            method="GET",
+            path=found["type"],
+            base_url=f"{host}{path.split('/fhir', 1)[0]}/fhir",
+            params=decoded(query.encode("latin-1"), "core-url-encoding", settings.url_params_max),
+            actor=self._rest.actor(EnvironHeaders(environ), tenant),  # type: ignore[arg-type]
+        )
+        response = router.serve(self._rest.engine, request, match)
+        written = list(response.headers.items())
+        if response.issues:
+            written.append(("X-Dui-Issues", ",".join(dict.fromkeys(issue.id for issue in response.issues))))
+        return self._answer(environ, match, tenant, response, written, started)
+
+    def _answer(
+        self,
+        environ: dict[str, Any],
+        match: router.Match,
+        tenant: str,
+        response: ServiceResponse,
+        headers: list[tuple[str, str]],
+        started: float,
+    ) -> _Answer:
+        if not isinstance(response.body, bytes) or response.status != 200:
+            raise TypeError("not plain: the application writes it")
+        body, encoding = compressed(response.body, environ.get("HTTP_ACCEPT_ENCODING", ""))
         id = request_id(environ.get("HTTP_X_REQUEST_ID"))
         written = [
             ("Content-Type", f"{JSON};charset=utf-8"),
             ("Content-Length", str(len(body))),
-            ("ETag", etag.render(response.version or 0)),
-            ("Last-Modified", formatdate((response.instant_ms or 0) // 1000, usegmt=True)),
+            *headers,
             ("Vary", VARY),
             ("X-Request-Id", id),
         ]
@@ -78,7 +132,12 @@ class PlainReads:
 def _plain(environ: dict[str, Any]) -> bool:
     return (
         environ["REQUEST_METHOD"] == "GET"
-        and not environ.get("QUERY_STRING")
         and environ.get("HTTP_ACCEPT", "") in _ACCEPTED
         and not any(name in environ for name in _CONDITIONS)
     )
+
+
+def _formatted(query: str) -> bool:
+    """Tell whether a parameter says in what form the answer is wanted."""
+    names = [unquote(pair.partition("=")[0]) for pair in query.split("&")]
+    return any(name in _FORMATS for name in names)

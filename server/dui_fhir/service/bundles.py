@@ -19,6 +19,11 @@ def entry(fields: Mapping[str, Any], resource: bytes | dict[str, Any] | None) ->
     return head + b'"resource":' + body + (b"," + json.dumps(last)[1:] if last else b"}")
 
 
+def found(url: str, body: bytes, mode: str) -> bytes:
+    """Return one entry of a searchset around stored bytes; ``mode``: match or include."""
+    return b'{"fullUrl":%b,"resource":%b,"search":{"mode":"%b"}}' % (json.dumps(url), body, mode.encode())
+
+
 def bundle(
     type: str, entries: Iterable[bytes], *, links: Mapping[str, str], total: int | None = None, now_ms: int
 ) -> bytes:

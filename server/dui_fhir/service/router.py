@@ -70,9 +70,10 @@ ROUTES: tuple[Route, ...] = (
 """The first route that fits wins: literals stand before names."""
 
 READ = next(route for route in ROUTES if route.interaction == "read")
+SEARCH = next(route for route in ROUTES if route.interaction == "search-type")
 
-_BY_LENGTH: dict[int, tuple[Route, ...]] = {
-    length: tuple(r for r in ROUTES if len(r.segments) == length) for length in range(5)
+_BY_LENGTH: dict[int, tuple[tuple[Route, tuple[str, ...]], ...]] = {
+    length: tuple((r, r.segments) for r in ROUTES if len(r.segments) == length) for length in range(5)
 }
 _LITERALS = frozenset(s for r in ROUTES for s in r.segments if s[0] not in "{$")
 
@@ -107,15 +108,15 @@ def allowed(path: str) -> tuple[str, ...]:
 
 
 def _fitting(segments: tuple[str, ...]) -> Iterator[Match]:
-    for route in _BY_LENGTH.get(len(segments), ()):
-        names = _names(route, segments)
+    for route, patterns in _BY_LENGTH.get(len(segments), ()):
+        names = _names(patterns, segments)
         if names is not None:
             yield Match(route, names)
 
 
-def _names(route: Route, segments: tuple[str, ...]) -> dict[str, str] | None:
+def _names(patterns: tuple[str, ...], segments: tuple[str, ...]) -> dict[str, str] | None:
     names: dict[str, str] = {}
-    for pattern, segment in zip(route.segments, segments, strict=True):
+    for pattern, segment in zip(patterns, segments, strict=True):
         if pattern.startswith("${"):
             if not segment.startswith("$"):
                 return None

@@ -10,8 +10,8 @@ from dui_fhir.search import paging
 from dui_fhir.search.parse import ParsedSearch, compartment_node
 from dui_fhir.service import bundles, content, projection
 from dui_fhir.service.engine import Call
-from dui_fhir.service.incomplete import parsed
 from dui_fhir.service.including import Including
+from dui_fhir.service.incomplete import parsed
 from dui_fhir.service.message import Params, ServiceResponse
 from dui_fhir.service.visibility import Visibility
 
@@ -98,8 +98,8 @@ def _links(call: Call, wanted: ParsedSearch, page: SearchPage) -> dict[str, str]
 
 
 def _entry(call: Call, version: Version, mode: str, part: projection.Wanted) -> bytes:
-    fields: dict[str, Any] = {
-        "fullUrl": f"{call.request.base_url}/{version.type}/{version.id}",
-        "search": {"mode": mode},
-    }
+    url = f"{call.request.base_url}/{version.type}/{version.id}"
+    if part.whole and version.body is not None:
+        return bundles.found(url, version.body, mode)
+    fields: dict[str, Any] = {"fullUrl": url, "search": {"mode": mode}}
     return bundles.entry(fields, projection.of_version(version, part))

@@ -7,6 +7,7 @@ canonical). Source: FHIR R4, search.html#adding and searchparameter.html.
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Final
 
 from dui_fhir.definitions import SearchParameter, SearchRegistry
@@ -29,7 +30,7 @@ TUNED_MAX: Final = 64
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class Tuned:
     """What a process knows of a tenant at one version of its marker.
 
@@ -55,12 +56,12 @@ class Tuned:
         """What must still be so when a plan that was indexed by this is applied."""
         return marker.precondition(self.version)
 
-    @property
+    @cached_property
     def pending(self) -> frozenset[Indexed]:
         """What is in force and not in all resources yet."""
         return self.state.pending(self.added) - self.settled
 
-    @property
+    @cached_property
     def outdated(self) -> bool:
         """True where the marker promises what the writes of this process do not index: a plugin went away."""
         return self.state.outdated(self.added)

@@ -1,5 +1,6 @@
 """rest/plain_reads.py: the short way and the long way give the same answer."""
 
+import json
 from typing import Any
 
 import pytest
@@ -66,3 +67,44 @@ def test_read__request_id_given__comes_back_and_the_read_is_counted(client: Flas
 
     assert answer.headers["X-Request-Id"] == "abc-1"
     assert 'interaction="read",status="200"' in client.get("/metrics").text
+
+
+def _searched(client: FlaskClient, path: str, accept: str, **headers: str) -> tuple[int, dict[str, str], Any]:
+    status, kept, data = _answer(client, path, accept, **headers)
+    body = json.loads(data)
+    links = [link["relation"] for link in body.pop("link", ())]
+    for name in ("id", "meta"):
+        body.pop(name, None)
+    kept.pop("Content-Length")
+    return status, kept, (body, links)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/fhir/Patient?active=true", "/t/demo/fhir/Patient?_id=here,gone&_count=1", "/fhir/Basic?_summary=true",
+        "/fhir/Patient?_elements=active", "/fhir/Patient?_pretty=true", "/fhir/Patient?_format=json&active=true",
+        "/fhir/Patient?%5Fformat=json", "/fhir/Patient?actve=true", "/fhir/Patinet?active=true", "/fhir/Patient?active=",
+        "/t/nobody/fhir/Patient?active=true", "/fhir/Patient?name=%FF", "/fhir/Patient?_count=0", "/fhir/Binary?_id=b",
+        "/fhir/Patient?", "/fhir/Patient/?active=true", "/fhir/Patient?_page=none",
+    ],
+)  # fmt: skip
+def test_search__plain_or_not__has_the_same_status_headers_and_body(client: FlaskClient, path: str) -> None:
+    assert _searched(client, path, SHORT) == _searched(client, path, LONG)
+
+
+def test_search__preference__is_honoured(client: FlaskClient) -> None:
+    lenient = _searched(client, "/fhir/Patient?actve=true&active=true", SHORT, Prefer="handling=lenient")
+
+    assert lenient[0] == 200
+    assert lenient[1]["X-Dui-Issues"] == "search-unknown-parameter"
+
+
+def test_search__over_the_length_of_an_address__is_refused(client: FlaskClient) -> None:
+    assert _answer(client, f"/fhir/Patient?active={'x' * 40_000}", SHORT)[0] == 414
+
+
+def test_search__plain__names_the_host_as_the_client_does(client: FlaskClient) -> None:
+    for accept in (SHORT, LONG):
+        body = json.loads(_answer(client, "/fhir/Patient?active=true", accept, Host="dui.example:8443")[2])
+        assert body["entry"][0]["fullUrl"] == "http://dui.example:8443/fhir/Patient/here"
