@@ -40,6 +40,7 @@ SYSTEMS = {
     "2.16.840.1.113883.6.254": "http://hl7.org/fhir/sid/icf",
     "0.4.0.127.0.16.1.1.2.1": "http://standardterms.edqm.eu",
     "1.2.840.10008.2.16.4": "http://dicom.nema.org/resources/ontology/DCM",
+    "URN": _MOS + "TRE_A10-NomenclatureURN/FHIR/TRE-A10-NomenclatureURN",
     "1.2.250.1.213.1.1.4.1": _MOS + "TRE_A03-ClasseDocument/FHIR/TRE-A03-ClasseDocument",
     "1.2.250.1.213.1.1.4.12": _MOS + "TRE_A05-TypeDocComplementaire/FHIR/TRE-A05-TypeDocComplementaire",
     "1.2.250.1.213.1.1.4.322": "https://smt.esante.gouv.fr/fhir/CodeSystem/terminologie-cisis",
@@ -119,13 +120,41 @@ _TDDUI_COMPLETE = frozenset(
     }
 )  # fmt: skip
 """Those whose published page was read: all their codes are above."""
-_TDDUI_SETS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "tddui-task-input-transport": ("tddui-task-input-transport", ()),
-    "tddui-observation-identifier-repas": ("tddui-observation-identifier", ()),
-    "tddui-observation-type": ("tddui-observation-type", ("79378-6", "LP73551-1")),
-    "tddui-observation-periode-scolaire": ("tddui-observation-periode-scolaire", ()),
+_TDDUI_VS = _TDDUI.replace("CodeSystem", "ValueSet")
+_V2_0203 = "http://terminology.hl7.org/CodeSystem/v2-0203"
+_IDENTIFIER_TYPE = {"valueSet": ["http://hl7.org/fhir/ValueSet/identifier-type"]}
+
+
+def _whole(*systems: str) -> list[dict[str, Any]]:
+    return [{"system": system if ":" in system else _TDDUI + system} for system in systems]
+
+
+_TDDUI_SETS: dict[str, list[dict[str, Any]]] = {
+    "tddui-task-input-transport": _whole("tddui-task-input-transport"),
+    "tddui-observation-identifier-repas": _whole("tddui-observation-identifier"),
+    "tddui-observation-periode-scolaire": _whole("tddui-observation-periode-scolaire"),
+    "tddui-observation-type": [
+        *_whole("tddui-observation-type"),
+        {"system": "http://loinc.org", "concept": [{"code": "79378-6"}, {"code": "LP73551-1"}]},
+    ],
+    # published as one include of both lists, which is their (empty) intersection: the guide's text says direct and indirect
+    "tddui-serafin": [
+        {"valueSet": [_MOS + f"JDV_{name}_SERAFIN/FHIR/JDV-{name}-SERAFIN"]}
+        for name in ("J283-PrestationsIndirects", "J284-PrestationsDirects")
+    ],
+    "tddui-encounter-type": [
+        {"valueSet": ["https://hl7.fr/ig/fhir/core/ValueSet/fr-core-vs-encounter-type"]},
+        {"valueSet": [_TDDUI_VS + "tddui-serafin"]},
+        {"valueSet": [_SMT + "jdv-type-evenement-ssiad-cisis"]},
+        *_whole("http://terminology.hl7.org/CodeSystem/data-absent-reason"),
+    ],
+    "tddui-encounter-identifier": [*_whole("tddui-encounter-identifier"), _IDENTIFIER_TYPE],
+    "tddui-patient-identifier": [
+        *_whole("tddui-identifier", _V2_0203, "https://hl7.fr/ig/fhir/core/CodeSystem/fr-core-cs-v2-0203"),
+        _IDENTIFIER_TYPE,
+    ],
 }
-"""Value set → the code system that it holds whole, and codes of LOINC."""
+"""Value set → what it includes, from its published page."""
 
 
 def tddui(known: frozenset[str]) -> Iterator[dict[str, Any]]:
@@ -136,12 +165,8 @@ def tddui(known: frozenset[str]) -> Iterator[dict[str, Any]]:
             header = {"resourceType": "CodeSystem", "url": _TDDUI + id, "version": "2.4.0-ballot", "status": "draft"}
             content = "complete" if id in _TDDUI_COMPLETE else "fragment"
             yield {**header, "content": content, "caseSensitive": True, "concept": rows}
-    for id, (system, loinc) in _TDDUI_SETS.items():
-        include: list[dict[str, Any]] = [{"system": _TDDUI + system}]
-        if loinc:
-            include.append({"system": "http://loinc.org", "concept": [{"code": code} for code in loinc]})
-        url = _TDDUI.replace("CodeSystem", "ValueSet") + id
-        header = {"resourceType": "ValueSet", "url": url, "version": "2.4.0-ballot", "status": "draft"}
+    for id, include in _TDDUI_SETS.items():
+        header = {"resourceType": "ValueSet", "url": _TDDUI_VS + id, "version": "2.4.0-ballot", "status": "draft"}
         yield {**header, "compose": {"include": include}}
 
 
@@ -227,6 +252,14 @@ def _kebab(name: str) -> str:
 _TSV = re.compile(r"# (JDV_J[0-9]+_\w+?)(?: ([0-9]{8})[0-9]*)?\b")
 _TYPES = "typeCode_class_X04_J66.tsv"
 _TABLE_SYSTEMS = {"TRE_A06": "1.2.250.1.213.1.1.4.2.282", "TRE_A11": "1.3.6.1.4.1.19376.1.2.3"}
+_CLASSES = {
+    "10": "Compte rendu", "11": "Synthèse", "31": "Imagerie médicale", "42": "Prescription", "43": "Dispensation",
+    "44": "Plan de soins, protocole de soins", "45": "Traitement administré", "52": "Certificat, déclaration",
+    "60": "Données de remboursement", "90": "Autres documents déposés par le patient", "95": "Document de gestion",
+    "99": "Document technique",
+}  # fmt: skip
+"""Classes of JDV_J06 (20230922), read in its published page; the DMP's (J57) are the same but for 99."""
+_SIGNATURE = {"code": "urn:oid:1.3.6.1.4.1.19376.1.2.1.1.1", "codeSystem": "URN", "displayName": "Digital Signature"}
 PARTIAL = frozenset({"JDV_J60_FormatCode_DMP"})
 """Lists that the source does not give whole: a code that is not in them is not known to be wrong."""
 
@@ -246,6 +279,8 @@ def tables(folder: Path, lists: Lists) -> None:
         match = _TSV.match(first)
         if match is not None and match[1] not in {s["name"] for s in lists.sets}:
             lists.add(match[1], match[2] or "", [row for c in cells if len(c) == 3 for row in _rows(*c)])
+    classes = [row for code, label in _CLASSES.items() for row in _rows(code, "1.2.250.1.213.1.1.4.1", label)]
+    lists.add("JDV_J06_XdsClassCode_CISIS", "20230922", [*classes, _SIGNATURE], "1.2.250.1.213.1.1.5.462")
 
 
 def _rows(code: str, system: str, label: str) -> Iterator[dict[str, str]]:
