@@ -36,3 +36,9 @@ def operation_definition(
         "instance": level == "instance",
         "parameter": parameters,
     }
+
+
+def searchset(entries: Sequence[dict[str, Any]], total: int) -> Resource:
+    """Return a Bundle of type searchset; FHIR JSON has no empty list."""
+    bundle: Resource = {"resourceType": "Bundle", "type": "searchset", "total": total}
+    return {**bundle, "entry": list(entries)} if entries else bundle

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time, tzinfo
 from typing import Any, Final
 
-from dui_fhir.api import Resource, add_days, add_months, day_of, instant, interval, to_ms
+from dui_fhir.api import Resource, add_days, add_months, day_of, interval, to_ms
 
 _REPEAT: Final = frozenset(
     {"frequency", "period", "periodUnit", "timeOfDay", "when", "dayOfWeek", "boundsPeriod", "boundsDuration", "id"}
@@ -61,10 +61,9 @@ class Dose:
         said = str(self.instruction.get("text") or self.instruction.get("patientInstruction") or "")
         return said or " ".join(filter(None, map(_quantity, self.instruction.get("doseAndRate", ()))))
 
-    @property
-    def instant(self) -> str:
-        """``at`` as FHIR writes it; empty where as needed."""
-        return "" if self.at is None else instant(self.at)
+    def local(self, habits: Habits) -> str:
+        """Return ``at`` as people read it there, with its offset; empty where as needed."""
+        return "" if self.at is None else datetime.fromtimestamp(self.at / 1000, habits.zone).isoformat()
 
 
 def _quantity(rate: Mapping[str, Any]) -> str:

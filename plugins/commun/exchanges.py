@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from dui_fhir.api import Answer, BadRequest, Context, NotFound, Operation, OperationRequest, Resource, interval
 
-from .definitions import operation_definition
+from .definitions import operation_definition, searchset
 from .reading import TAG, tags, target
 
 _AROUND: Final = ("Patient/", "RelatedPerson/")
@@ -51,7 +51,7 @@ def exchanges(request: OperationRequest) -> Answer:
     ]
     found.sort(key=lambda f: (f[0], f[1]["id"]), reverse=True)
     entries = [{"resource": resource, "search": {"mode": "match"}} for _, resource in found]
-    return Answer(result={"resourceType": "Bundle", "type": "searchset", "total": len(entries), "entry": entries})
+    return Answer(result=searchset(entries, len(entries)))
 
 
 def _bounds(inputs: dict[str, Any]) -> tuple[float, float]:

@@ -25,7 +25,7 @@ from dui_fhir.api import (
     to_ms,
 )
 
-from .definitions import operation_definition
+from .definitions import operation_definition, searchset
 from .people import Person, reader_of
 from .reading import EXTENSION, extension_value, target
 from .receipts import receipt_id
@@ -153,7 +153,7 @@ def _bundle(said: Iterable[Resource], receipts: Iterable[Resource], issues: Sequ
     entries += [{"resource": r, "search": {"mode": "include"}} for r in receipts]
     if issues:
         entries.append({"resource": outcome(issues), "search": {"mode": "outcome"}})
-    return {"resourceType": "Bundle", "type": "searchset", "total": total, "entry": entries}
+    return searchset(entries, total)
 
 
 def _list(value: Any) -> list[str]:

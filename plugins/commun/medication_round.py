@@ -24,14 +24,14 @@ from dui_fhir.api import (
     to_ms,
 )
 
-from .definitions import operation_definition
+from .definitions import operation_definition, searchset
 from .dosage import Dose, Habits, Unread, doses
 from .medication import habits_of, moment_of
-from .reading import target
-from .worklist import WORK_LIST
+from .reading import TAG, target
 
 _TASK_SYSTEM: Final = "urn:dui-fhir:task"
 _DONE: Final = {"completed": "completed", "stopped": "completed", "not-done": "rejected", "in-progress": "in-progress"}
+_TAG: Final = {"system": TAG, "code": "prise"}
 _RUNNING: Final = "active"
 
 DEFINITION: Final = operation_definition(
@@ -92,7 +92,7 @@ def _local(given: Resource, habits: Habits) -> date | None:
 def _round(
     prescriptions: Sequence[Resource], given: Sequence[Resource], day: date, habits: Habits, context: Context
 ) -> tuple[list[Resource], list[Issue]]:
-    tasks: list[Resource] = []
+    timed: list[tuple[bool, int, str, Resource]] = []
     unread: list[Issue] = []
     for prescription in prescriptions:
         left = [g for g in given if target(g.get("request")) == f"MedicationRequest/{prescription['id']}"]
@@ -100,9 +100,9 @@ def _round(
         unread += issues
         for number, dose in enumerate(planned):
             done = _taken(dose, left, context)
-            tasks.append(_task(prescription, dose, done, f"{day}|{number}", context))
-    tasks.sort(key=lambda t: (t.get("executionPeriod", {}).get("start", "~"), t["description"]))
-    return tasks, unread
+            task = _task(prescription, dose, done, f"{day}|{number}", habits, context)
+            timed.append((dose.at is None, dose.at or 0, task["description"], task))
+    return [task for *_, task in sorted(timed, key=lambda t: t[:3])], unread
 
 
 def _planned(prescription: Resource, day: date, habits: Habits) -> tuple[list[Dose], list[Issue]]:
@@ -138,23 +138,25 @@ def _taken(dose: Dose, left: list[Resource], context: Context) -> Resource | Non
     return found[2]
 
 
-def _task(prescription: Resource, dose: Dose, done: Resource | None, key: str, context: Context) -> Resource:
+def _task(
+    prescription: Resource, dose: Dose, done: Resource | None, key: str, habits: Habits, context: Context
+) -> Resource:
     reference = f"MedicationRequest/{prescription['id']}"
     task: Resource = {
         "resourceType": "Task",
         "id": str(uuid5(NAMESPACE_URL, f"urn:dui-fhir:prise:{prescription['id']}|{key}")),
-        "meta": {"tag": [WORK_LIST]},
+        "meta": {"tag": [_TAG]},
         "status": _status(dose, done, context),
         "intent": "order",
         "code": {"coding": [{"system": _TASK_SYSTEM, "code": "prise", "display": "Prise de médicament"}]},
-        "description": " ".join(filter(None, [_name(prescription), dose.text])),
+        "description": " : ".join(filter(None, [_name(prescription), dose.text])),
         "focus": {"reference": reference},
         "for": prescription["subject"],
     }
     if dose.at is None:
         task["businessStatus"] = {"text": "Si besoin"}
     else:
-        task["executionPeriod"] = {"start": dose.instant}
+        task["executionPeriod"] = {"start": dose.local(habits)}
         task["businessStatus"] = {"text": _said(dose.at, done, context)}
     if done is not None:
         task["output"] = [
@@ -198,7 +200,7 @@ def _bundle(tasks: Sequence[Resource], sources: Sequence[Resource], unread: Sequ
     entries = [*_entries(tasks, "match"), *_entries(sources, "include")]
     if unread:
         entries.append({"resource": outcome(unread), "search": {"mode": "outcome"}})
-    return {"resourceType": "Bundle", "type": "searchset", "total": len(tasks), "entry": entries}
+    return searchset(entries, len(tasks))
 
 
 def _entries(resources: Sequence[Resource], mode: str) -> Iterator[dict[str, Any]]:

@@ -36,7 +36,7 @@ def tour(fhir: Any, day: str = DAY) -> Resource:
 
 
 def doses(bundle: Resource) -> list[tuple[str, str, str]]:
-    tasks = [e["resource"] for e in bundle["entry"] if e["search"]["mode"] == "match"]
+    tasks = [e["resource"] for e in bundle.get("entry", ()) if e["search"]["mode"] == "match"]
     return [(t.get("executionPeriod", {}).get("start", ""), t["status"], t["businessStatus"]["text"]) for t in tasks]
 
 
@@ -53,9 +53,9 @@ def test_round__one_given_one_refused_one_late__each_says_so_in_order(person: An
     assert refused.status_code == 201
     bundle = tour(person)
     assert doses(bundle) == [
-        (f"{DAY}T07:00:00.000Z", "completed", "Donné"),
-        (f"{DAY}T11:00:00.000Z", "rejected", "Non donné : Refus de la personne"),
-        (f"{DAY}T18:00:00.000Z", "ready", "En retard"),
+        (f"{DAY}T08:00:00+01:00", "completed", "Donné"),
+        (f"{DAY}T12:00:00+01:00", "rejected", "Non donné : Refus de la personne"),
+        (f"{DAY}T19:00:00+01:00", "ready", "En retard"),
     ]
     assert bundle["total"] == 3
     included = [e["resource"]["resourceType"] for e in bundle["entry"] if e["search"]["mode"] == "include"]
@@ -80,6 +80,10 @@ def test_round__no_dosage_at_all__is_told_too(person: Any) -> None:
 def test_round__as_needed__is_listed_without_an_hour(person: Any) -> None:
     prescribe(person, "Paracétamol", {}, dosage={"asNeededBoolean": True})
     assert doses(tour(person)) == [("", "requested", "Si besoin")]
+
+
+def test_round__nothing_prescribed__is_a_bundle_without_entries(person: Any) -> None:
+    assert tour(person) == {"resourceType": "Bundle", "type": "searchset", "total": 0}
 
 
 def test_round__stopped_prescription_or_other_person__nothing(person: Any) -> None:

@@ -55,7 +55,9 @@ def feed(fhir: Any, number: str = NURSE, **given: Any) -> list[str]:
     answer = fhir.post("Communication/$feed", body, headers=who(number))
     assert answer.status_code == 200, answer.text
     return [
-        e["resource"]["payload"][0]["contentString"] for e in answer.json["entry"] if e["search"]["mode"] == "match"
+        e["resource"]["payload"][0]["contentString"]
+        for e in answer.json.get("entry", ())
+        if e["search"]["mode"] == "match"
     ]
 
 
