@@ -14,7 +14,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 from dui_fhir.api import Context, DocumentKind, Resource, instant, to_ms
 
-from .document_head import IDNAT_ST, LABEL, is_anonymous
+from .document_head import IDNAT_ST, LABEL, LOCAL_ID, is_anonymous
 from .document_text import date, items, part, text
 from .gatherer import reference_of
 from .kept import FINAL
@@ -74,7 +74,9 @@ def digest_of(content: Mapping[str, Any]) -> str:
 
 def content_id(source: Resource, digest: str) -> str:
     """Return the value of the identifier that names this content of this resource; never a national number of a person."""
-    numbers = items(source.get("identifier")) if source["resourceType"] != "Patient" else []
+    numbers = items(source.get("identifier"))
+    if source["resourceType"] == "Patient":
+        numbers = [n for n in numbers if n.get("system") == LOCAL_ID]
     number = next((text(i.get("value")) for i in numbers), "") or reference_of(source)
     return f"{number}-DOC-{digest[:32]}"
 

@@ -168,8 +168,12 @@ def title_of(kind: DocumentKind, context: Context) -> str:
         for corridor in sorted(context.corridors):
             names = context.parameters.get(f"{corridor}.projet_titres", {})
             if context.structure.category in names:
-                return str(names[context.structure.category])
-    return kind.title.replace("'", "’")
+                return _typeset(str(names[context.structure.category]))
+    return _typeset(kind.title)
+
+
+def _typeset(title: str) -> str:
+    return title.replace("'", "’")
 
 
 def pdf_of(

@@ -8,7 +8,7 @@ from dui_fhir.api import LegalMeasure, Resource
 from .document_blocks import Blocks, bullets, fields, note, sub, table, words
 from .document_head import is_protected
 from .document_record import Record, name_of, phone_of
-from .document_text import address_lines, concept, date, human_name, items, part, period, status, text
+from .document_text import address_lines, concept, date, human_name, items, orderly, part, period, status, text
 from .lenient import codes
 from .projects import is_project
 from .sections_words import full
@@ -136,7 +136,7 @@ def rights(record: Record) -> Blocks:
 
 def project(record: Record) -> Blocks:
     """The project in force in a few lines: its dates, what it aims at, when it is looked at again."""
-    plans = [p for p in record.of("CarePlan", ("status", "active,on-hold")) if is_project(p)]
+    plans = [p for p in record.of("CarePlan", ("status", "active,on-hold")) if is_project(orderly(p))]
     plan = max(plans, key=lambda p: (text(part(p, "period", "start")), text(p.get("id"))), default=None)
     if plan is None:
         return []
