@@ -43,6 +43,14 @@ class HistoryPage:
     total: int | None = None
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Statement:
+    """One thing asked of the engine for a search, without the values; ``plan``: how it goes about it, line by line."""
+
+    text: str
+    plan: tuple[str, ...] = ()
+
+
 class Store(Protocol):
     """The data of one tenant. Safe to use from several threads.
 
@@ -84,6 +92,9 @@ class Store(Protocol):
 
     def count(self, query: Query) -> int:
         """Return how many resources match, whatever ``limit`` and ``after`` say."""
+
+    def explain(self, query: Query) -> tuple[Statement, ...]:
+        """Return how the engine answers a search, for an administrator; no value of the search is in it."""
 
     def types(self) -> tuple[str, ...]:
         """Return the types of which there is a current resource, sorted."""

@@ -55,6 +55,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("search_full_text", str, "content", "Texte indexé : « content » (_text et _content), « text » ou « none »."),
     Setting("search_includes_max", int, 1000, "Ressources ajoutées à une page par _include et _revinclude."),
     Setting("search_iterate_max", int, 5, "Tours de :iterate, le premier compris."),
+    Setting("explain_allowed", bool, False, "Ouvre _explain (comment une recherche est faite) aux administrateurs."),
     Setting("meta_resources_max", int, 100_000, "Ressources étiquetées lues pour un $meta de type ou de système."),
     Setting("write_attempts", int, 5, "Essais d'une écriture dont la lecture préalable a vieilli."),
     # validation of what is written

@@ -696,3 +696,14 @@ def test_any_of__a_composite_among_others__keeps_its_meaning(store, make):
     )
     composite = SameGroup((TokenIs("c$0", None, "x"), TokenIs("c$1", None, "y")))
     assert ids(store, AnyOf((composite, TokenIs("c$0", None, "never"))), "Observation") == ["b"]
+
+
+def test_explain__any_query__tells_how_without_its_values(store, make):
+    make.submit(store, make.put("Patient", "a", index=IndexValues(tokens=(TokenValue("p", "urn:s", "secret"),))))
+    where = AllOf((TokenIs("p", "urn:s", "secret"), Chain("subject", ("Patient",), StringIs("name", "secret"))))
+    told = store.explain(Query(types=("Patient",), where=where, limit=5))
+    assert told
+    assert all(statement.text for statement in told)
+    assert "secret" not in str(told)
+    if type(store).__name__ == "SqliteStore":
+        assert any(line.lstrip().startswith("SEARCH") for statement in told for line in statement.plan)

@@ -8,7 +8,7 @@ from dui_fhir.domain.version import Version
 from dui_fhir.ports import SearchPage
 from dui_fhir.search import paging
 from dui_fhir.search.parse import ParsedSearch, compartment_node
-from dui_fhir.service import bundles, content, projection
+from dui_fhir.service import bundles, content, explaining, projection
 from dui_fhir.service.engine import Call
 from dui_fhir.service.including import Including
 from dui_fhir.service.incomplete import parsed
@@ -21,7 +21,10 @@ def search(call: Call) -> ServiceResponse:
 
     Raises: BadRequest (``search-…``), NotFound (unknown type, no such compartment), Unavailable (``store-too-costly``).
     """
+    to_explain = explaining.asked(call)
     wanted = _limited(call, _parsed(call))
+    if to_explain:
+        return explaining.explained(call, wanted)
     page = _page(call, wanted)
     included = Including(call, wanted, page.matches)
     issues = (*wanted.issues, *included.issues)
@@ -44,7 +47,7 @@ def _parsed(call: Call) -> ParsedSearch:
     type = _type(call)
     token = next((value for name, value in call.request.params if name == paging.PARAM), None)
     if token is None:
-        return parsed(call, type, call.request.params)
+        return parsed(call, type, tuple(pair for pair in call.request.params if pair[0] != explaining.PARAM))
     continuation = paging.decode(call.engine.page_key, token, _place(call))
     return parsed(call, continuation.type, continuation.params, lenient=False).at(continuation.cursor)
 

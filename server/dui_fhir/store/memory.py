@@ -13,7 +13,7 @@ from dui_fhir.domain.job import Job, JobSettlement
 from dui_fhir.domain.plan import Committed, Erase, Plan, Put, Refused, Result
 from dui_fhir.domain.query import Query
 from dui_fhir.domain.version import Version
-from dui_fhir.ports import Clock, HistoryPage, SearchPage, Store
+from dui_fhir.ports import Clock, HistoryPage, SearchPage, Statement, Store
 from dui_fhir.search import match
 from dui_fhir.store import tenants
 from dui_fhir.store.decision import Current, Decision, Key, Lease, Write, check, decide
@@ -226,6 +226,11 @@ class MemoryStore:
             for (type, id), held in self._held.items()
             if not held.last.deleted
         ]
+
+    def explain(self, query: Query) -> tuple[Statement, ...]:
+        """See :class:`dui_fhir.ports.Store`: everything is looked at."""
+        with self._lock:
+            return (Statement(text=f"scan of {len(self._entries())} resources in memory"),)
 
     def types(self) -> tuple[str, ...]:
         """See :class:`dui_fhir.ports.Store`."""

@@ -20,7 +20,7 @@ from dui_fhir.domain.job import Job, JobSettlement
 from dui_fhir.domain.plan import Committed, Erase, Plan, Put, Refused, Reindex, Result, Written
 from dui_fhir.domain.query import Query
 from dui_fhir.domain.version import Version
-from dui_fhir.ports import Clock, HistoryPage, SearchPage
+from dui_fhir.ports import Clock, HistoryPage, SearchPage, Statement
 from dui_fhir.store.decision import Current, Decision, Key, Lease, Write, check, decide
 from dui_fhir.store.mongo.compile import Compiler, after, order, position
 from dui_fhir.store.mongo.documents import (
@@ -188,6 +188,13 @@ class MongoStore:
         with translated():
             return self._database["resources"].count_documents(Compiler(self.finder(None)).filter(query))
 
+    def explain(self, query: Query) -> tuple[Statement, ...]:
+        """See :class:`dui_fhir.ports.Store`: the filter and the order; inner searches of chains run as they are compiled."""
+        with translated():
+            filter = Compiler(self.finder(None)).filter(query)
+        text = f"resources.find({_shape(filter)}).sort({order(query.sort)}).limit({query.limit + 1})"
+        return (Statement(text=text),)
+
     def types(self) -> tuple[str, ...]:
         """See :class:`dui_fhir.ports.Store`."""
         with translated():
@@ -290,6 +297,15 @@ def _fitting(versions: Iterable[Version], bytes_max: int | None) -> tuple[Versio
             break
         kept.append(version)
     return tuple(kept)
+
+
+def _shape(value: Any, name: str = "") -> Any:
+    """Return a filter without its values; names of types and parameters stay."""
+    if isinstance(value, dict):
+        return {key: _shape(child, key) for key, child in value.items()}
+    if isinstance(value, list):
+        return [_shape(child, name) for child in value]
+    return value if name.rpartition(".")[2] in ("t", "p", "live") or isinstance(value, bool) else "?"
 
 
 class _Transaction:

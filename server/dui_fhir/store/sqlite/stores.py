@@ -10,12 +10,13 @@ from dui_fhir.domain.job import Job
 from dui_fhir.domain.plan import Plan, Result
 from dui_fhir.domain.query import Query
 from dui_fhir.domain.version import Version
-from dui_fhir.ports import HistoryPage, SearchPage, Store
+from dui_fhir.ports import HistoryPage, SearchPage, Statement, Store
 from dui_fhir.settings import Settings
 from dui_fhir.store import tenants
 from dui_fhir.store.decision import Key, check
 from dui_fhir.store.sqlite import driver, handles, jobs, reading, wire
 from dui_fhir.store.sqlite.client import WriterClient
+from dui_fhir.store.sqlite.explain import explain
 from dui_fhir.store.sqlite.place import Place
 from dui_fhir.store.sqlite.pool import Readers, TenantReaders
 from dui_fhir.store.sqlite.supervisor import WriterSupervisor
@@ -86,6 +87,12 @@ class SqliteStore:
         readers = self._readers
         with readers.transaction() as connection:
             return reading.count(connection, readers.dictionary, query)
+
+    def explain(self, query: Query) -> tuple[Statement, ...]:
+        """See :class:`dui_fhir.ports.Store`."""
+        readers = self._readers
+        with readers.transaction() as connection:
+            return explain(connection, readers.dictionary, query)
 
     def types(self) -> tuple[str, ...]:
         """See :class:`dui_fhir.ports.Store`."""
