@@ -1,12 +1,15 @@
 """The usage indicators of the programme, by the test vectors of their definition, and what the corridors count."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from dui_fhir_plugins.pa import aggir_response
 
+from dui_fhir.bulk.deferred import Deferred
 from dui_fhir.domain import json
 from dui_fhir.domain.errors import BadRequest, NotFound
 from dui_fhir.indicators.counting import Tally
@@ -14,6 +17,8 @@ from dui_fhir.indicators.definition import Indicator
 from dui_fhir.indicators.evaluation import Result, grappe, indicator_named, masked
 from dui_fhir.indicators.period import Period, last_months
 from dui_fhir.indicators.report import proof_of, recomputed
+from dui_fhir.service import router
+from dui_fhir.service.sendings import server_call
 
 EHPAD, CHRS, PJM, EHPAD_2 = "330000001", "330000002", "330000003", "330000004"
 Report = dict[str, Any]
@@ -437,3 +442,26 @@ def test_rate_of_qualified_identities__counts_the_persons_of_the_structure(world
     world.admitted("elsewhere", EHPAD_2)
 
     assert count_of(world.reports()["IDV-QUAL"]) == (0, 1)
+
+
+def test_indicators__asked_for_later__give_the_same_reports(world: Any) -> None:
+    world.sent("d", world.admitted("p"))
+    later = Deferred()
+
+    class Files:
+        def request(self) -> dict[str, Any]:
+            return {"params": [["month", "2026-10"], ["measure", "ESMS-2"]]}
+
+        def append(self, state: Any, type: str, lines: list[bytes], role: str) -> None:
+            kept.extend((type, json.loads(line)) for line in lines)
+
+    kept: list[tuple[str, Report]] = []
+    state = SimpleNamespace(position=None, outputs=[], counts={}, progress="")
+    asked = server_call(world.engine, world.name, f"Organization/finess-{EHPAD}/$indicators")
+    call = replace(asked, dispatch=lambda request: router.dispatch(world.engine, request))
+
+    assert later.step(call, Files(), state) is True
+
+    ((type, report),) = kept
+    assert type == "MeasureReport"
+    assert proof_of(report) == proof_of(world.reports()["ESMS-2"])
