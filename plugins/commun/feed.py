@@ -124,7 +124,11 @@ def _changed(since: int, person: str, context: Context) -> tuple[list[Resource],
 def _meant(said: Resource, reader: Person, mine: Sequence[str]) -> bool:
     """True where a transmission is for the reader: named, or by role, or for all."""
     named = {target(r) for r in said.get("recipient", ())} - {""}
-    if named & reader.names or target(said.get("sender")) in reader.names or not mine:
+    if named & reader.names or target(said.get("sender")) in reader.names:
+        return True
+    if reader.key.startswith(("Patient/", "RelatedPerson/")):
+        return False  # the person and those around read what was sent to them, not what the team says
+    if not mine:
         return True
     wanted = roles(said)
     people = {n for n in named if n.startswith(("Practitioner/", "PractitionerRole/"))}

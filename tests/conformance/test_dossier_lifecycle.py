@@ -1,8 +1,11 @@
 """The file of a person over HTTP: asked for, waited for, opened, suspended, closed, opened again, transferred (D1)."""
 
+import random
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
+from dui_fhir_plugins.commun import lifecycle
 
 Resource = dict[str, Any]
 PERSON = {"reference": "Patient/p"}
@@ -182,3 +185,23 @@ def test_archived_file__person_comes_back__a_new_file(organisme: Any) -> None:
     )
     assert refusals(move(organisme, id, "active", "2026-06-01")) == ["COM-30"]
     assert organisme.post("EpisodeOfCare", episode("planned")).status_code == 201
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_random_life__forty_steps__accepted_as_the_table_says_and_every_step_kept(seed: int, organisme: Any) -> None:
+    # seldom without follow-up, which ends a life
+    chosen, statuses = (
+        random.Random(seed),
+        [*sorted(set(lifecycle.EPISODE) - {"entered-in-error", "cancelled"}) * 6, "cancelled"],
+    )
+    id, lived, day = organisme.create(episode("planned"))["id"], ["planned"], date(2025, 1, 1)
+    for _ in range(40):
+        status = chosen.choice(statuses)
+        day += timedelta(days=chosen.randint(0, 9))
+        answer = move(organisme, id, status, day.isoformat())
+        allowed = lifecycle.may_follow("EpisodeOfCare", lived[-1], status)
+        assert answer.status_code == (200 if allowed else 422), answer.text
+        lived += [status] if allowed and status != lived[-1] else []
+    found = organisme.get(f"EpisodeOfCare/{id}").json
+    assert [e["status"] for e in found.get("statusHistory", [])] == lived[:-1]
+    assert found["meta"]["versionId"] == str(len(lived))

@@ -168,6 +168,13 @@ def test_feed__roles__what_aims_at_others_is_left_out_unless_i_am_named(team: An
     assert [e["resource"]["payload"][0]["contentString"] for e in found] == ["Aux infirmiers"]
 
 
+def test_feed__of_the_person__what_was_sent_to_her_only(team: Any) -> None:
+    say(team, "Entre nous")
+    say(team, "Pour vous", recipient=[PERSON])
+    answer = team.post("Communication/$feed", parameters(reader=PERSON))
+    assert [e["resource"]["payload"][0]["contentString"] for e in answer.json["entry"]] == ["Pour vous"]
+
+
 def test_feed__more_than_one_answer_holds__the_latest_and_it_is_said(
     team: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
