@@ -496,7 +496,7 @@ MUTATIONS: dict[str, list[tuple[str, Any]]] = {
         ("practitioner", PATIENT), ("organization", PATIENT), ("code", [{"text": "a"}, {"text": "b"}]),
     ],
     "tddui-related-person-contact": [
-        ("identifier", NONE), ("patient", NONE), ("gender", "other"), ("address", [{"city": "A"}, {"city": "B"}]),
+        ("identifier", NONE), ("patient", NONE), ("address", [{"city": "A"}, {"city": "B"}]),
     ],
     "tddui-document-reference": [
         ("masterIdentifier", NONE), ("author", NONE), ("content.0.attachment.title", NONE), ("subject", {"reference": "Group/1"}),
@@ -592,3 +592,11 @@ def test_human_name__title__is_one_of_the_list(prefix: str, accepted: bool) -> N
     issues = WITH_TERMINOLOGY.profile(resource, SD + "tddui-practitioner")
 
     assert [i.id for i in issues if i.blocking] == ([] if accepted else ["validation-code"])
+
+
+def test_contact__sex_out_of_the_list__is_found() -> None:
+    resource = _mutated(SOUND["tddui-related-person-contact"], "gender", "other")
+
+    issues = WITH_TERMINOLOGY.profile(resource, SD + "tddui-related-person-contact")
+
+    assert "validation-code" in {i.id for i in issues if i.blocking}
