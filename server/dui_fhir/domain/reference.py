@@ -42,6 +42,19 @@ def walk(value: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
         yield rendered(place), element
 
 
+def elements(value: Any) -> Iterator[dict[str, Any]]:
+    """Yield the elements of :func:`walk`, without their paths, in no order that means anything."""
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        if item.__class__ is dict:
+            if item.get("reference").__class__ is str:
+                yield item
+            waiting += [child for child in item.values() if child.__class__ is dict or child.__class__ is list]
+        elif item.__class__ is list:
+            waiting += [child for child in item if child.__class__ is dict or child.__class__ is list]
+
+
 def _walk(value: Any, place: Any) -> Iterator[tuple[Any, dict[str, Any]]]:
     # most elements hold no reference: a place becomes a text only where one is found
     waiting = [(value, place)]

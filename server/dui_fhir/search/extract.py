@@ -30,10 +30,15 @@ _BOOLEANS = (Equals, Exists, Is, Logic)
 
 @dataclass(frozen=True, slots=True)
 class _Composite:
-    """Give each component of a composite, under one group number; ``roots`` says which start from the resource."""
+    """Give each component of a composite, under one group number; ``roots`` says which start from the resource.
+
+    ``keys``: for each component that reads nothing but these keys of its starting point, whether it starts from the resource,
+    and the keys: an element without any of them is not worth a walk.
+    """
 
     trees: tuple[Tree, ...]
     roots: tuple[bool, ...]
+    keys: tuple[tuple[bool, frozenset[str]], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +68,10 @@ class Extractor:
         self._full_text = full_text
         self._compiled: dict[str, _Compiled] = {}
 
-    def extract(self, resource: dict[str, Any], *, bases: Sequence[str] | None = None) -> IndexValues:
-        """Return the index values of a resource, without duplicates.
+    def extract(
+        self, resource: dict[str, Any], *, bases: Sequence[str] | None = None, links: Iterable[ReferenceValue] = ()
+    ) -> IndexValues:
+        """Return the index values of a resource, without duplicates, and those of ``links``.
 
         ``bases`` replaces those given at the start. What the element tables do not know, or is of a wrong type, is left out.
         """
@@ -82,7 +89,7 @@ class Extractor:
             dates=_distinct(sink.dates),
             numbers=_distinct(sink.numbers),
             quantities=_distinct(sink.quantities),
-            references=_distinct(sink.references),
+            references=_distinct([*sink.references, *links]),
             uris=_distinct(sink.uris),
             text="" if self._full_text == "none" else narrative(resource),
             content=content(resource) if self._full_text == "content" else "",
@@ -213,7 +220,8 @@ def _composite(parameter: SearchParameter, position: str, type_: str, registry: 
         _add_paths(tree, f"{parameter.code}${number}", definition.type, found, type_)
         trees.append(tree)
         roots.append(any(path.absolute for path in found))
-    return _Composite(tuple(trees), tuple(roots))
+    keys = [(root, frozenset(t.children)) for t, root in zip(trees, roots, strict=True) if not (t.emits or t.filters)]
+    return _Composite(tuple(trees), tuple(roots), tuple(keys))
 
 
 def _group_params(tree: Tree) -> None:
@@ -266,8 +274,10 @@ def _visit(tree: Tree, value: Any, sink: Sink, group: int) -> None:
 
 def _emit_composite(composite: _Composite, value: Any, sink: Sink) -> None:
     """Index an element under a composite where it has all components; the last ones, mostly absent, are tried first."""
-    if any(_absent(tree, value) for tree, root in zip(composite.trees, composite.roots, strict=True) if not root):
-        return
+    for root, keys in composite.keys:
+        start = sink.resource if root else value
+        if start.__class__ is not dict or keys.isdisjoint(start):
+            return
     before = _lengths(sink)
     sink.groups += 1
     total = sum(before)
@@ -279,13 +289,6 @@ def _emit_composite(composite: _Composite, value: Any, sink: Sink) -> None:
                 del values[kept:]
             return
         total = after
-
-
-def _absent(tree: Tree, value: Any) -> bool:
-    """Return whether an element has none of the keys that a tree of keys only starts with: no need to walk it."""
-    if tree.emits or tree.filters:
-        return False
-    return not isinstance(value, dict) or tree.children.keys().isdisjoint(value)
 
 
 def _lists(sink: Sink) -> tuple[list[Any], ...]:

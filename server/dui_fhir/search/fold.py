@@ -6,7 +6,7 @@ Source: FHIR R4, search.html#string (case and accents are ignored) and search.ht
 import re
 import sys
 import unicodedata
-from functools import cache
+from functools import cache, lru_cache
 
 _SEPARATORS = re.compile(r"[\s\-'’ʼ`´‐‑‒–—_]+")
 _WORDS = re.compile(r"[^\W_]+")
@@ -19,9 +19,20 @@ def fold(text: str) -> str:
     Hyphens, apostrophes and underscores count as spaces, so that ``Jean-Noël d’Œuvre`` and ``jean noel d'oeuvre`` agree; other
     punctuation is kept. Idempotent.
     """
+    return _often_folded(text) if len(text) <= OFTEN_CHARACTERS_MAX else _fold(text)
+
+
+OFTEN_CHARACTERS_MAX = 64
+"""Names, towns, labels of codes come again and again; long texts do not."""
+
+
+def _fold(text: str) -> str:
     if text.isascii():
         return text.lower() if text.isalnum() else _SEPARATORS.sub(" ", text.lower()).strip()
     return _SEPARATORS.sub(" ", _without_accents(text)).strip()
+
+
+_often_folded = lru_cache(maxsize=8192)(_fold)
 
 
 def fold_token(code: str) -> str:

@@ -1,10 +1,10 @@
 """References to nothing: stored as received, with one remark each (decision D11)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from dui_fhir.domain.change import Resource
 from dui_fhir.domain.issues import Issue
-from dui_fhir.domain.reference import Reference, walk
+from dui_fhir.domain.reference import Reference, elements, walk
 from dui_fhir.service.lookup import Lookup
 
 
@@ -17,21 +17,22 @@ def dangling(
     """
     named = list(_local(resource, base_url, left_base))
     lookup.prefetch([target for _, target in named if target])
+    missing = {text for text, target in named if not target or not lookup.exists(target)}
+    if not missing:
+        return ()
     prefix = path or resource["resourceType"]
-    missing: Sequence[str] = [where for where, target in named if not target or not lookup.exists(target)]
-    return tuple(_issue(f"{prefix}.{where}") for where in missing)
+    return tuple(_issue(f"{prefix}.{where}") for where, element in walk(resource) if element["reference"] in missing)
 
 
 def _local(resource: Resource, base_url: str, left_base: str | None) -> Iterator[tuple[str, str]]:
-    """Yield ``(element path, Type/id)``; "" as target for what is known to be absent: a ``urn:`` that nothing in
+    """Yield ``(reference, Type/id)``; "" as target for what is known to be absent: a ``urn:`` that nothing in
     the transaction answers, a resource left behind."""
-    for where, element in walk(resource):
-        text = element["reference"]
+    for text in dict.fromkeys(element["reference"] for element in elements(resource)):
         target = Reference.parse(text)
         if target is not None and target.base in (None, base_url):
-            yield where, str(target)
+            yield text, str(target)
         elif text.startswith(("urn:uuid:", "urn:oid:")) or (target is not None and target.base == left_base):
-            yield where, ""
+            yield text, ""
 
 
 def _issue(expression: str) -> Issue:

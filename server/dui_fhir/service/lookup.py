@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from functools import cached_property
 
 from dui_fhir.domain.change import Resource
-from dui_fhir.domain.reference import Reference, walk
+from dui_fhir.domain.reference import Reference, elements
 from dui_fhir.domain.version import Version
 from dui_fhir.ports import Store
 
@@ -39,7 +39,7 @@ class Lookup:
     def _pointing(self) -> dict[str, list[str]]:
         found: dict[str, list[str]] = {}
         for key, sibling in self.siblings.items():
-            for _, element in walk(sibling):
+            for element in elements(sibling):
                 found.setdefault(element["reference"], []).append(key)
         return found
 

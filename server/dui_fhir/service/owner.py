@@ -12,7 +12,7 @@ from dui_fhir.domain.index import ReferenceValue
 from dui_fhir.domain.issues import Issue
 from dui_fhir.domain.query import Query as StoreQuery
 from dui_fhir.domain.query import ReferenceIs
-from dui_fhir.domain.reference import Reference, walk
+from dui_fhir.domain.reference import Reference, elements
 from dui_fhir.ports import Store
 from dui_fhir.service.lookup import Lookup
 
@@ -96,13 +96,13 @@ def _linked(resource: Resource) -> Iterator[dict[str, Any]]:
     yield from _elements(resource, _LINKS)
     for extension in resource.get("extension") or ():
         if isinstance(extension, dict) and str(extension.get("url", "")).endswith(_LINK_EXTENSIONS):
-            yield from (element for _, element in walk(extension))
+            yield from elements(extension)
 
 
 def _elements(resource: Resource, names: Iterable[str]) -> Iterator[dict[str, Any]]:
     for name in names:
-        for _, element in walk(resource.get(name)):
-            yield element
+        if name in resource:
+            yield from elements(resource[name])
 
 
 def _references(elements: Iterable[dict[str, Any]]) -> Iterator[str]:

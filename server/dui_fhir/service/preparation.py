@@ -174,13 +174,12 @@ class _Found:
         )
 
     def _index(self, resource: Resource) -> IndexValues:
-        index = self._call.tuned.extractor.extract(resource, bases=(self._call.request.base_url,))
         ours: list[ReferenceValue] = [*owner.links(resource)]
         if self._owner:
             ours.append(ReferenceValue("_dui_patient", "Patient", self._owner.removeprefix("Patient/")))
         if self.structure:
             ours.append(structures.index_value(self.structure))
-        return replace(index, references=(*index.references, *dict.fromkeys(ours)))
+        return self._call.tuned.extractor.extract(resource, bases=(self._call.request.base_url,), links=ours)
 
 
 def _validity(call: Call, wanted: Drafts) -> dict[str, tuple[Issue, ...]]:

@@ -10,6 +10,7 @@ from dui_fhir.domain.errors import Unavailable
 from dui_fhir.store.sqlite import wire
 from dui_fhir.store.sqlite.place import Place
 
+RECEIVE_BYTES = 1 << 16
 RETRY_FIRST_S, RETRY_MAX_S = 0.02, 0.5
 
 
@@ -109,22 +110,24 @@ def _ask(connection: socket.socket, frame: bytes, deadline: float) -> Any:
         # an incomplete frame is never acted upon
         raise _Lost(sent=False) from None
     try:
-        (length,) = wire.LENGTH.unpack(_receive(connection, wire.LENGTH.size))
-        return wire.unpack(_receive(connection, length))
+        return wire.unpack(_receive(connection))
     except TimeoutError:
         raise _unknown() from None
     except OSError:
         raise _Lost(sent=True) from None
 
 
-def _receive(connection: socket.socket, length: int) -> bytes:
-    data = connection.recv(length)
-    while len(data) < length:
-        more = connection.recv(length - len(data))
+def _receive(connection: socket.socket) -> bytes:
+    """Return one frame, its length taken off: the writer answers once, so nothing follows it."""
+    data, wanted = b"", wire.LENGTH.size
+    while len(data) < wanted:
+        more = connection.recv(RECEIVE_BYTES)
         if not more:
             raise ConnectionResetError
         data += more
-    return data
+        if wanted == wire.LENGTH.size <= len(data):
+            wanted += wire.LENGTH.unpack_from(data)[0]
+    return data[wire.LENGTH.size :]
 
 
 def _unknown() -> Unavailable:
