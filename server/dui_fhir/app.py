@@ -6,6 +6,7 @@
 import atexit
 import contextlib
 import gc
+import logging
 import os
 import secrets
 import tempfile
@@ -122,6 +123,8 @@ def create_app(settings: Settings, *, engine: Engine | None = None) -> Flask:
             "setting auth",
         )
     log.configure(settings.log_level)
+    for line in settings.to_go():
+        logging.getLogger(__name__).warning(line)
     engine = engine or build_engine(settings)
     if settings.store == "memory":
         _ensure_tenant(engine.stores, settings.default_tenant)

@@ -13,12 +13,16 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One setting. ``kind`` is int, float, str, bool, or ``list`` (of strings; comma separated in the environment)."""
+    """One setting. ``kind`` is int, float, str, bool, or ``list`` (of strings; comma separated in the environment).
+
+    ``deprecated``: empty, or in French since when it is to go, from when it may be gone, and what replaces it.
+    """
 
     name: str
     kind: type
     default: Any
     help: str
+    deprecated: str = ""
 
 
 SETTINGS: tuple[Setting, ...] = (
@@ -51,11 +55,11 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("search_chain_depth_max", int, 5, "Maillons d'un paramètre chaîné ou _has."),
     Setting("search_chain_width_max", int, 500, "Lectures possibles d'un paramètre enchaîné dont les types ne sont pas dits."),
     Setting("search_expansion_max", int, 5000, "Codes d'un jeu de valeurs dans un critère :in, :not-in, :above ou :below."),
+    Setting("explain_allowed", bool, False, "Ouvre _explain (comment une recherche est faite) aux administrateurs."),
     Setting("search_parameters_max", int, 200, "Paramètres de recherche qu'un organisme peut ajouter."),
     Setting("search_full_text", str, "content", "Texte indexé : « content » (_text et _content), « text » ou « none »."),
     Setting("search_includes_max", int, 1000, "Ressources ajoutées à une page par _include et _revinclude."),
     Setting("search_iterate_max", int, 5, "Tours de :iterate, le premier compris."),
-    Setting("explain_allowed", bool, False, "Ouvre _explain (comment une recherche est faite) aux administrateurs."),
     Setting("meta_resources_max", int, 100_000, "Ressources étiquetées lues pour un $meta de type ou de système."),
     Setting("write_attempts", int, 5, "Essais d'une écriture dont la lecture préalable a vieilli."),
     # validation of what is written
@@ -112,7 +116,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("agenda_link_days", int, 365, "Durée la plus longue d'un lien d'agenda (.ics), en jours."),
     Setting("agenda_past_days", int, 31, "Jours passés que montre un agenda (.ics)."),
     Setting("agenda_future_days", int, 366, "Jours à venir que montre un agenda (.ics)."),
-    Setting("bulk_import_dir", str, "", "Dossier dont $import peut lire les fichiers, un sous-dossier par organisme ; vide = aucun."),
+    Setting("bulk_import_dir", str, "", "Dossier que $import peut lire, un sous-dossier par organisme ; vide = aucun."),
     Setting("bulk_import_bytes_max", int, 2_000_000_000, "Taille totale des fichiers d'un $import, en octets."),
     # simulators
     Setting("simulators_environment", str, "test", "INS admises par le DMP simulé : « test », « production » ou « any »."),
@@ -154,6 +158,11 @@ class Settings:
             f"DUI_FHIR_{name.upper()}": ",".join(value) if isinstance(value, list) else str(value)
             for name, value in self._values.items()
         }
+
+    def to_go(self) -> tuple[str, ...]:
+        """Return one French line for each setting in use that is deprecated (docs/compatibility.md)."""
+        used = [s for s in SETTINGS if s.deprecated and self._values[s.name] != _convert(s, s.default)]
+        return tuple(f"Réglage {s.name} : {s.deprecated}" for s in used)
 
     def with_(self, **changes: Any) -> "Settings":
         """Return a copy with some values replaced."""

@@ -41,7 +41,14 @@ class Fhir:
         if body is not None:
             headers.setdefault("Content-Type", "application/fhir+json")
         target = path.removeprefix("http://localhost") if path.startswith("http") else f"{self.base}/{path}".rstrip("/")
-        return self.client.open(target, method=method, data=body, headers=headers, **options)
+        answer = self.client.open(target, method=method, data=body, headers=headers, **options)
+        if (
+            answer.status_code == 200
+            and "$" in path
+            and answer.headers["Content-Type"].startswith("application/fhir+json")
+        ):
+            assert output_faults(self.engine, path, answer.json) == []
+        return answer
 
     def get(self, path: str, **options: Any) -> TestResponse:
         return self.call("GET", path, **options)
@@ -88,6 +95,25 @@ class Fhir:
             if store.count(Query(types=(type,), where=AllOf((IdIn((id,)), ReferenceIs("_dui_patient", "Patient", p)))))
         ]
         return [f"Patient/{p}" for p in owned]
+
+
+def output_faults(engine: Engine, path: str, body: Any) -> list[str]:
+    """Return how an operation's answer differs from what its definition declares (FHIR R4, operations.html#response)."""
+    segments = path.partition("?")[0].split("/")
+    code, types = segments[-1].removeprefix("$"), [s for s in segments if s[:1].isupper()]
+    of_code = [o.definition for o in engine.operations if o.definition["code"] == code]
+    fitting = [d for d in of_code if not types or {types[-1], "Resource"} & set(d.get("resource", ()))]
+    declared = [p for p in (fitting or of_code)[0].get("parameter", ()) if p["use"] == "out"] if of_code else []
+    returned = {p["type"] for p in declared if p["name"] == "return" and "type" in p}
+    if not declared or body["resourceType"] in returned or returned & {"Resource", "Any"}:
+        return []
+    if body["resourceType"] != "Parameters":
+        return [f"{code} returns {body['resourceType']}, declares {sorted(returned)}"]
+    given = [p["name"] for p in body.get("parameter", ())]
+    known = {p["name"]: p for p in declared}
+    faults = [f"{code}: {name} is not declared" for name in given if name not in known]
+    faults += [f"{code}: {p['name']} is missing" for p in declared if p["min"] > given.count(p["name"])]
+    return faults + [f"{code}: {n} is repeated" for n, p in known.items() if p["max"] == "1" and given.count(n) > 1]
 
 
 def entry(method: str, url: str, resource: dict[str, Any] | None = None, **others: Any) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from flask import Blueprint, Response, request
 from dui_fhir.domain.actor import Actor
 from dui_fhir.domain.issues import outcome
 from dui_fhir.ports import TokenVerifier
+from dui_fhir.rest import deprecation
 from dui_fhir.rest.errors import error_response
 from dui_fhir.rest.incoming import service_request
 from dui_fhir.rest.metrics import Metrics
@@ -65,6 +66,7 @@ class Rest:
         except Exception as error:
             response = error_response(request, error, request_id=id, path=path)
         response.headers["X-Request-Id"] = id
+        response.headers.update(deprecation.headers(request.method, path.strip("/")))
         self.note(found, request.method, response.status_code, time.perf_counter() - started, id, tenant)
         return response
 

@@ -13,6 +13,7 @@ from uuid import uuid4
 
 import orjson
 from flask import Blueprint, Request, Response, request
+from werkzeug.exceptions import NotFound as HttpNotFound
 
 from dui_fhir.domain.errors import NotFound
 from dui_fhir.plugin_kit.published import schema
@@ -38,6 +39,7 @@ class Pages:
         for prefix in ("", "/t/<tenant>"):
             blueprint.add_url_rule(f"{prefix}/openapi.json", view_func=self.openapi)
             blueprint.add_url_rule(f"{prefix}/docs", view_func=self.docs, strict_slashes=False)
+        blueprint.add_url_rule("/", view_func=home)
         blueprint.add_url_rule("/schemas/plugin/<name>.schema.json", view_func=plugin_schema)
         return blueprint
 
@@ -122,6 +124,13 @@ def _served(body: bytes, media: str) -> Response:
     response.set_etag(hashlib.sha256(body).hexdigest()[:32], weak=True)
     response.make_conditional(request)
     return response
+
+
+def home() -> Response:
+    """Send who types the bare address in a browser to the page that tells what is here; programs get a 404, as everywhere."""
+    if "text/html" not in request.headers.get("Accept", ""):
+        raise HttpNotFound
+    return Response(status=302, headers={"Location": "/docs", "Vary": "Accept"})
 
 
 @cache

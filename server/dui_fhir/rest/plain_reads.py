@@ -15,6 +15,7 @@ from urllib.parse import unquote
 from werkzeug.datastructures import EnvironHeaders
 from werkzeug.wsgi import get_host
 
+from dui_fhir.rest import deprecation
 from dui_fhir.rest.blueprint import Rest, request_id
 from dui_fhir.rest.incoming import decoded
 from dui_fhir.rest.negotiation import JSON
@@ -28,6 +29,8 @@ _READ = re.compile(r"(?:/t/(?P<tenant>[^/]+))?/fhir/(?P<type>[A-Z][A-Za-z]+)/(?P
 _ACCEPTED = frozenset({"", "*/*", JSON, "application/json"})
 _SEARCH = re.compile(r"(?:/t/(?P<tenant>[^/]+))?/fhir/(?P<type>[A-Z][A-Za-z]+)")
 _CONDITIONS = ("HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE", "HTTP_PREFER")
+_OTHERS = frozenset({"Binary", "OperationDefinition"})
+"""Types whose reads are not always those of a stored version."""
 _FORMATS = ("_format", "_pretty")
 _Answer: TypeAlias = tuple[str, list[tuple[str, str]], bytes]
 
@@ -57,7 +60,7 @@ class PlainReads:
             return None
         query = environ.get("QUERY_STRING", "")
         found = (_SEARCH if query else _READ).fullmatch(environ["PATH_INFO"])
-        if found is None or found["type"] == "Binary":
+        if found is None or found["type"] in _OTHERS or deprecation.DEPRECATED:
             return None
         if not query:
             return lambda started: self._read(environ, found, started)

@@ -7,7 +7,7 @@ from email.utils import parsedate_to_datetime
 from dui_fhir.domain.dates import to_ms
 from dui_fhir.domain.errors import Gone, NotFound
 from dui_fhir.domain.version import Version
-from dui_fhir.service import content, etag, projection
+from dui_fhir.service import content, etag, operation_definitions, projection
 from dui_fhir.service.engine import Call
 from dui_fhir.service.message import ServiceResponse
 
@@ -17,7 +17,12 @@ def read(call: Call) -> ServiceResponse:
 
     Raises: NotFound (``core-not-found``, ``core-type-unknown``), Gone (``core-gone``).
     """
-    found = present(call.store.read(content.known_type(call.type), call.id), call.type)
+    stored = call.store.read(content.known_type(call.type), call.id)
+    if stored is None and call.type == operation_definitions.TYPE:
+        offered = operation_definitions.read(call)
+        if offered is not None:
+            return offered
+    found = present(stored, call.type)
     if _unchanged(call, found):
         return ServiceResponse(status=304, version=found.version, instant_ms=found.instant_ms)
     return answer(call, found)
