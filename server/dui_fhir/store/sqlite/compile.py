@@ -200,14 +200,15 @@ class Scope:
         keyed: list[Sql] = []
         others: list[Node] = []
         for node in conjuncts:
-            condition = self._keyed(node, column)
+            condition = self.keyed(node, column)
             if condition is None:
                 others.append(node)
             else:
                 keyed.append(condition)
         return keyed, others
 
-    def _keyed(self, node: Node, column: str) -> Sql | None:
+    def keyed(self, node: Node, column: str) -> Sql | None:
+        """Return the condition on an id that its resource satisfies a node, where a forward table tells it; else None."""
         y = self.alias()
         head = f"EXISTS(SELECT 1 FROM f_text {y} WHERE {y}.id = {column} AND {y}.p = "
         if isinstance(node, StringIs) and node.how == "starts":
@@ -241,7 +242,19 @@ class Scope:
     def _probe_group(self, nodes: Sequence[Node], r: str) -> Sql:
         if not nodes:
             return TRUE
-        return concat("EXISTS(", _intersection([self._groups(node, r) for node in nodes]), ")")
+        first = next((node for node in nodes if isinstance(node, VALUE_NODES)), None)
+        if first is None:
+            return concat("EXISTS(", _intersection([self._groups(node, r) for node in nodes]), ")")
+        y = self.alias()
+        others = all_of(self.in_group(node, y) for node in nodes if node is not first)
+        return any_of(
+            concat(
+                f"EXISTS(SELECT 1 FROM cell {y} WHERE {y}.rid = {r}.rid AND {y}.p = {p} AND ",
+                all_of([here, others]),
+                ")",
+            )
+            for p, here in self.rows(first, y)
+        )
 
     def in_group(self, node: Node, r: str) -> Sql:
         """Return the condition that a component of a composite is satisfied in the group ``g`` of the row ``r``."""

@@ -8,7 +8,7 @@ counted up to a limit, as if conditions were independent; a wrong foresight cost
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import cmp_to_key
+from functools import cached_property, cmp_to_key
 from typing import Any, TypeAlias
 
 from dui_fhir.domain.query import AllOf, AnyOf, Chain, Cursor, Has, Node, Not, Query, SameGroup, SortKey
@@ -17,7 +17,7 @@ from dui_fhir.store.sqlite.compile import Scope, flatten
 from dui_fhir.store.sqlite.dictionary import Dictionary
 from dui_fhir.store.sqlite.driver import Connection
 from dui_fhir.store.sqlite.rows import CellKind
-from dui_fhir.store.sqlite.sources import Part, Source, everything, sources
+from dui_fhir.store.sqlite.sources import STREAMS_MAX, Part, Source, everything, sources
 from dui_fhir.store.sqlite.sql import FALSE, TRUE, Sql, all_of, any_of, concat, union
 
 DEPTHS = (256, 4096, 16_384)
@@ -42,6 +42,8 @@ class Lead:
     cost_us: float = 0.0
     shares: float | None = None
     """Share of the type that satisfies its node, where that is not ``size``."""
+    about: frozenset[int] | None = None
+    """The conjuncts that this share is about, where the source satisfies more."""
     passing: float = 1.0
     """Share of the rows that hold the condition ``extra`` of the source."""
     extra_us: float = 0.0
@@ -91,11 +93,22 @@ class Leads:
 
     def share(self, satisfied: frozenset[int] = frozenset()) -> float:
         """Return about what part of the type satisfies the other conjuncts."""
-        share = 1.0
-        for position, node in enumerate(self.conjuncts):
-            if position not in satisfied:
-                share *= self._share(position, node)
-        return share
+        share, left = 1.0, set(range(len(self.conjuncts))) - satisfied
+        for positions, part in self._shares.items():
+            if positions <= left:
+                share, left = share * part, left - positions
+        return share * UNKNOWN_SHARE ** len(left)
+
+    @cached_property
+    def _shares(self) -> dict[frozenset[int], float]:
+        """The share of the type that satisfies conjuncts, for those some lead satisfies; several at once come first."""
+        found: dict[frozenset[int], float] = {}
+        for lead in sorted(self.found, key=lambda lead: -len(lead.source.satisfies)):
+            about = lead.source.satisfies if lead.about is None else lead.about
+            if about:
+                own = lead.size / lead.source.repeats / max(1, self.live) if lead.shares is None else lead.shares
+                found[about] = min(1.0, own, found.get(about, 1.0))
+        return found
 
     def probe_us(self, satisfied: frozenset[int] = frozenset()) -> float:
         """Return about what it costs to test the other conjuncts on one candidate."""
@@ -118,16 +131,6 @@ class Leads:
         """Return what it costs to have all candidates of a lead, tested."""
         return lead.cost_us + lead.size * (GATHERED_US + self.tested_us(lead))
 
-    def _share(self, position: int, node: Node) -> float:
-        if not self.live:
-            return 1.0
-        shares = [
-            lead.size / self.live if lead.shares is None else lead.shares
-            for lead in self.found
-            if lead.source.satisfies == {position}
-        ]
-        return min(1.0, *shares, 1.0) if shares else UNKNOWN_SHARE
-
     def _cost(self, node: Node, scope: Scope) -> float:
         match node:
             case Not(child):
@@ -135,7 +138,7 @@ class Leads:
             case AllOf(nodes) | AnyOf(nodes):
                 return sum(self._cost(child, scope) for child in nodes)
             case SameGroup(nodes):
-                return PROBE_US * len(nodes)
+                return PROBE_US * (1 + len(nodes))
             case Chain(types=types, node=child):
                 return sum(PROBE_US + self._cost(child, scope.of(type)) for type in types)
             case Has(type=type, node=child):
@@ -164,17 +167,17 @@ class Leads:
 
     def _related(self, leads: list[Lead]) -> list[Lead]:
         """Of the leads of one composite, the smallest tells how many rows of the others pass."""
-        least: dict[frozenset[int], int] = {}
+        least: dict[frozenset[int], float] = {}
         for lead in leads:
             if lead.source.extra != TRUE:
-                satisfied = lead.source.satisfies
-                least[satisfied] = min(least.get(satisfied, lead.size), lead.size)
+                satisfied, size = lead.source.satisfies, lead.size / lead.source.repeats
+                least[satisfied] = min(least.get(satisfied, size), size)
         return [
             lead
             if lead.source.extra == TRUE
             else replace(
                 lead,
-                passing=least[lead.source.satisfies] / max(1, lead.size),
+                passing=min(1.0, lead.source.repeats * least[lead.source.satisfies] / max(1, lead.size)),
                 shares=least[lead.source.satisfies] / max(1, self.live),
                 extra_us=PROBE_US * lead.source.extra.text.count("EXISTS"),
             )
@@ -220,13 +223,29 @@ class Leads:
             "(", query, f") x CROSS JOIN cell v ON v.rid = x.rid AND v.p = {p} AND v.b = {t}"
             f" CROSS JOIN resource q ON q.t = {t} AND q.id = v.a AND q.live",
         )  # fmt: skip
+        keyed, share = self._by_key(mine, "v.a")
+        matching = found * share
         return Lead(
-            source=Source(parts=(Part(tables=tables),), satisfies=mine),
-            size=int(found),
+            source=Source(parts=(Part(tables=tables, where=all_of(keyed.values())),), satisfies=frozenset({*mine, *keyed})),
+            size=int(matching),
             known=True,
-            cost_us=inner_us + 2 * found * PROBE_US,
+            cost_us=inner_us + (1 + len(keyed)) * found * PROBE_US + matching * PROBE_US,
             shares=min(1.0, found / max(1, self.live)),
+            about=mine,
         )
+
+    def _by_key(self, mine: frozenset[int], column: str) -> tuple[dict[int, Sql], float]:
+        """Return the other conjuncts that an id answers to before its resource is read, and the share they let through."""
+        conditions = {
+            i: condition
+            for i, node in enumerate(self.conjuncts)
+            if i not in mine and (condition := self._scope.keyed(node, column)) is not None
+        }
+        share = 1.0
+        for position in conditions:
+            sizes = [lead.size for lead in self.found if lead.source.satisfies == {position}]
+            share *= min([1.0, *(size / max(1, self.live) for size in sizes)])
+        return conditions, share
 
     def _inside(self, scope: Scope, node: Node) -> tuple[Sql, float, float] | None:
         """Return the query of the resources inside a chain, about how many there are, and what the query costs; None where there
@@ -235,7 +254,7 @@ class Leads:
         best = inner.smallest()
         if best is None or not best.known:
             return None
-        found = best.size * best.passing * inner.share(best.source.satisfies)
+        found = best.size / best.source.repeats * best.passing * inner.share(best.source.satisfies)
         tested = all_of([best.source.extra, inner.probes(best.source)])
         if len(best.source.parts) == 1:
             query = _part(best.source.parts[0], "q.id, q.rid", tested)
@@ -303,7 +322,7 @@ class TypeSearch:
         leads = Leads(self._connection, self._dictionary, self._scope, self._conjuncts, paged=True)
         chosen = min([*leads.found, self._everything()], key=lambda lead: self._page_us(leads, lead, limit))
         # where several rows tell the same, a page of rows is a part of a page
-        rows = limit if len(chosen.source.parts) <= 1 or chosen.source.by_id else 2 * limit
+        rows = limit * chosen.source.repeats
         return self._distinct(lambda after: self._page(leads, chosen, after, rows), limit, rows)
 
     # in the order of ids
@@ -331,6 +350,8 @@ class TypeSearch:
         if source.by_id:
             rows = _rows(source, "q.id AS id, q.rid AS rid", all_of([tested, beyond]))
             return self._hits(concat(rows, f" ORDER BY {'q.id' if len(source.parts) == 1 else '1'} LIMIT {limit}"))
+        if tested == TRUE and len(source.parts) <= STREAMS_MAX:
+            return self._from_each(source.parts, beyond, limit)
         columns = "q.id AS id, q.rid AS rid" + ", q.g AS g" * (source.extra != TRUE)
         # a limit keeps the query inside as it is: sorted once, not term by term
         rows = concat(_rows(source, columns, beyond), " LIMIT -1")
@@ -342,6 +363,15 @@ class TypeSearch:
         # the query inside is sorted, and this one stops when it has enough
         head = concat("SELECT q.id, q.rid FROM (SELECT * FROM (", rows, ") ORDER BY id LIMIT -1) q WHERE ", tested)
         return self._hits(concat(head, f" LIMIT {limit}"))
+
+    def _from_each(self, parts: Sequence[Part], beyond: Sql, limit: int) -> list[Hit]:
+        """Return the first rows of all parts, merged, up to where one of them was cut: at least ``limit`` where one was."""
+        pages = [
+            self._hits(concat(_part(part, "q.id, q.rid", beyond), f" ORDER BY q.id LIMIT {limit}")) for part in parts
+        ]
+        hits = sorted((hit for page in pages for hit in page), key=lambda hit: hit[0])
+        cut = min((page[-1][0] for page in pages if len(page) == limit), default=None)
+        return hits if cut is None else [hit for hit in hits if hit[0] <= cut]
 
     def _distinct(self, page: Callable[[Cursor | None], list[Hit]], limit: int, rows: int) -> list[Hit]:
         """Return a page without what several rows found; where these filled it, go on after them."""

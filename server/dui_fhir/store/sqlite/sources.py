@@ -15,6 +15,7 @@ from dui_fhir.domain.query import (
     LastUpdatedIs,
     Node,
     NumberIs,
+    QuantityIs,
     ReferenceIs,
     SameGroup,
     StringIs,
@@ -61,6 +62,8 @@ class Source:
     parts: tuple[Part, ...]
     satisfies: frozenset[int] = frozenset()
     extra: Sql = TRUE
+    repeats: int = 1
+    """How many rows tell the same of a resource, as a rule: a quantity is there as written, and in its canonical unit."""
 
     @property
     def by_id(self) -> bool:
@@ -90,9 +93,12 @@ def sources(scope: Scope, conjuncts: Sequence[Node]) -> list[Source]:
         if position in whole:
             continue
         if isinstance(node, SameGroup):
-            found += [Source(parts=parts, satisfies=mine, extra=extra) for parts, extra in _grouped(scope, node)]
+            found += [
+                Source(parts=parts, satisfies=mine, extra=extra, repeats=_repeats(component))
+                for component, parts, extra in _grouped(scope, node)
+            ]
         elif (lead := _lead(scope, node)) is not None:
-            found.append(Source(parts=lead[0], satisfies=mine if lead[1] else frozenset()))
+            found.append(Source(parts=lead[0], satisfies=mine if lead[1] else frozenset(), repeats=_repeats(node)))
     return found
 
 
@@ -276,10 +282,14 @@ def _bounding(limits: Span) -> Sql:
 # composites
 
 
-def _grouped(scope: Scope, node: SameGroup) -> Iterable[tuple[tuple[Part, ...], Sql]]:
+def _repeats(node: Node) -> int:
+    return 2 if isinstance(node, QuantityIs) and node.canonical_code is not None else 1
+
+
+def _grouped(scope: Scope, node: SameGroup) -> Iterable[tuple[Node, tuple[Part, ...], Sql]]:
     """Any component may lead, a code is often common where its value is rare; the others are tested in its group."""
     for position, child in enumerate(node.nodes):
         lead = _lead(scope, child) if isinstance(child, VALUE_NODES) else None
         if lead is not None and lead[1]:
             others = [scope.in_group(other, "q") for i, other in enumerate(node.nodes) if i != position]
-            yield lead[0], all_of(others)
+            yield child, lead[0], all_of(others)
