@@ -289,7 +289,7 @@ def choose_actor(headers: Mapping[str, str], tenant: str) -> Actor | None:
 def choose_profiles(resource: Resource, context: Context) -> Sequence[str] | None:
     """Say which profiles a resource must satisfy besides those it claims.
 
-    When: at each write, before validation.
+    When: at each write, once the resource is known to be R4; the policy of the tenant says whether a fault refuses it.
     Parameters: ``resource``: as received; ``context``: circumstances of the request.
     Returns: canonical URLs, or None to leave the choice to others.
     Combined: first that is not None, in the order of the setting ``plugins``.
