@@ -17,6 +17,7 @@ from .identities import fault
 from .reading import related, target
 
 GIVEN = frozenset({"completed", "in-progress", "stopped"})
+KEPT = frozenset({"completed", "stopped", "not-done"})
 ENDED = frozenset({"completed", "cancelled", "stopped", "entered-in-error", "draft", "on-hold"})
 
 
@@ -37,7 +38,7 @@ def check(change: Change, context: Context) -> Iterator[Issue]:
 
 def check_delete(change: Change, context: Context) -> Iterator[Issue]:
     """COM-65: what was given, refused or omitted is not erased."""
-    if change.type == "MedicationAdministration" and (change.before or {}).get("status") != "entered-in-error":
+    if change.type == "MedicationAdministration" and (change.before or {}).get("status") in KEPT:
         yield fault("COM-65", "MedicationAdministration.status")
 
 
