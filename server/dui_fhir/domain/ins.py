@@ -27,7 +27,8 @@ CARRYING: Final = frozenset({"RECUP", "QUAL"})
 
 _MATRICULE = re.compile(r"\d{6}[0-9AB]\d{8}")
 _FULL_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
-_DOUBTFUL: Final = frozenset({"douteux", "fictif"})
+DOUBTFUL: Final = frozenset({"douteux", "fictif"})
+"""Attributes with which an identity cannot be better than provisional."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,7 +77,7 @@ class Identity:
     @property
     def doubtful(self) -> bool:
         """True for an identity said to be doubtful or fictitious: it cannot be better than provisional."""
-        return bool(self.attributes & _DOUBTFUL)
+        return bool(self.attributes & DOUBTFUL)
 
     @property
     def claimed(self) -> bool:

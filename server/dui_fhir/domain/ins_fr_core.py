@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from dui_fhir.domain.change import Resource
-from dui_fhir.domain.ins import CARRYING, INS_OIDS, Attribute, Identity, Status, Traits
+from dui_fhir.domain.ins import CARRYING, DOUBTFUL, INS_OIDS, Attribute, Identity, Status, Traits
 
 CoreVersion = Literal["2.1.0", "2.2.0", "2.2.0-rniv"]
 
@@ -74,14 +74,29 @@ def read(patient: Mapping[str, Any]) -> Identity:
     )
 
 
+def claimed_ins(patient: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """Return ``(oid, matricule)`` of each INS in force of a person whose identity claims to be qualified (``Identity.claimed``).
+
+    The same judgement as that of :func:`read`, without the traits: asked at each write of a Patient.
+    """
+    found = tuple(ins_identifiers(patient))
+    if not found:
+        return ()
+    parts = list(_parts(patient))
+    status, _ = _status(parts, has_matricule=True)
+    return found if status == "QUAL" and not DOUBTFUL.intersection(_attributes(parts)) else ()
+
+
 def ins_identifiers(patient: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield ``(oid, matricule)`` of each INS in force: an old or ended one is history."""
     for identifier in _dicts(patient.get("identifier")):
         oid = str(identifier.get("system", "")).removeprefix("urn:oid:")
+        if oid not in INS_OIDS:
+            continue
         period = identifier.get("period")
         ended = identifier.get("use") == "old" or (isinstance(period, dict) and "end" in period)
         value = identifier.get("value")
-        if oid in INS_OIDS and isinstance(value, str) and value.strip() and not ended and _is_ins(identifier):
+        if isinstance(value, str) and value.strip() and not ended and _is_ins(identifier):
             yield oid, value.strip().upper()
 
 

@@ -313,3 +313,19 @@ def test_write__over_a_patient__keeps_what_is_not_identity() -> None:
     assert after["extension"][2]["valueAddress"]["extension"][-1] == {"url": "urn:x", "valueCode": "x"}
     assert after["extension"][-1] == {"url": "urn:y", "valueCode": "y"}
     assert not core.read(after).claimed
+
+
+_ATTRIBUTES = st.sets(st.sampled_from(["homonyme", "douteux", "fictif"]))
+
+
+@given(identity=identities(), version=_VERSION, attributes=_ATTRIBUTES, ended=st.booleans())
+def test_claimed_ins__any_identity__is_the_judgement_of_the_whole_reading(
+    identity: Identity, version: core.CoreVersion, attributes: set[Any], ended: bool
+) -> None:
+    body = core.write(
+        {"resourceType": "Patient"}, dataclasses.replace(identity, attributes=frozenset(attributes)), version
+    )
+    if ended and body.get("identifier"):
+        body["identifier"][0]["period"] = {"end": "2020-01-01"}
+
+    assert bool(core.claimed_ins(body)) == core.read(body).claimed
