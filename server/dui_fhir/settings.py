@@ -75,6 +75,9 @@ SETTINGS: tuple[Setting, ...] = (
     # store
     Setting("store_timeout_s", float, 30.0, "Attente maximale d'une réponse du processus d'écriture, en secondes."),
     Setting("read_timeout_s", float, 10.0, "Durée maximale d'une lecture du magasin, en secondes."),
+    Setting(
+        "store_commit_delay_ms", int, 0, "Attente ajoutée à chaque écriture durable, en millisecondes : essai d'un disque lent."
+    ),
     Setting("store_cache_mib", int, 16, "Mémoire de pages SQLite par connexion de lecture et par base écrite, en Mio."),
     Setting("tenants_open_max", int, 128, "Bases d'organismes ouvertes à la fois par processus."),
     Setting("mongo_allow_standalone", bool, False, "Essais seulement : accepter un MongoDB sans réplication, en boucle locale."),

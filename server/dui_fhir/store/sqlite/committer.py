@@ -7,6 +7,7 @@ applied one by one.
 """
 
 import logging
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -49,8 +50,10 @@ class Lost(Exception):
 class Committer:
     """See the module. Used by one thread at a time."""
 
-    def __init__(self, path: Path, tenant: str, clock: Clock, *, cache_mib: int = 64) -> None:
+    def __init__(self, path: Path, tenant: str, clock: Clock, *, cache_mib: int = 64, delay_s: float = 0.0) -> None:
+        """``delay_s``: what a slow disk would add to each commit."""
         self._clock = clock
+        self._delay_s = delay_s
         self._remembered = 0
         self._connection = driver.connect(path, read_only=False, cache_mib=cache_mib)
         try:
@@ -130,6 +133,8 @@ class Committer:
         return results
 
     def _commit(self) -> None:
+        if self._delay_s:
+            time.sleep(self._delay_s)
         try:
             self._connection.execute("COMMIT")
         except driver.DatabaseError as error:

@@ -21,7 +21,8 @@ DatabaseError: type[Exception] = sqlite.DatabaseError
 IntegrityError: type[Exception] = sqlite.IntegrityError
 OperationalError: type[Exception] = sqlite.OperationalError
 
-_FULL, _INTERRUPTED = "database or disk is full", "interrupted"
+_FULL, _INTERRUPTED, _READ_ONLY = "database or disk is full", "interrupted", "attempt to write a readonly database"
+READ_ONLY = "store-read-only"
 
 
 def check_version(version: tuple[int, ...] = tuple(sqlite.sqlite_version_info)) -> None:
@@ -69,6 +70,13 @@ def unavailable(error: Exception) -> Unavailable:
             "store-disk-full",
             "L'espace de stockage est plein : rien n'a été enregistré.",
             "SQLITE_FULL",
+            code="no-store",
+        )
+    if _READ_ONLY in str(error):
+        return Unavailable.of(
+            READ_ONLY,
+            "Le stockage est en lecture seule : rien n'a été enregistré. Prévenez l'exploitant.",
+            "SQLITE_READONLY",
             code="no-store",
         )
     if _INTERRUPTED in str(error):

@@ -1,5 +1,6 @@
 """Where things are in a data directory: tenants' files, the writer's lock and its socket."""
 
+import errno
 import os
 import shutil
 import tempfile
@@ -26,8 +27,10 @@ class Place:
         try:
             for folder in (self.data, self.tenants):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                if not os.access(folder, os.W_OK):
+                    raise PermissionError(errno.EACCES, "not writable")
         except OSError as error:
-            text = f"Le dossier des données « {self.data} » ne peut pas être utilisé."
+            text = f"Le dossier des données « {self.data} » ne peut pas être utilisé : il faut pouvoir y écrire."
             raise ConfigurationError.of("store-data-dir", text, f"{type(error).__name__}: {error.strerror}") from error
 
     def file(self, tenant: str) -> Path:

@@ -274,10 +274,19 @@ class Writer:
         except DuiError as error:
             return [(False, wire.encode_error(error))] * len(arguments)
         if method == "submit":
-            return [_encoded(answer, wire.encode_result) for answer in _submitted(committer, arguments)]
+            answers = _submitted(committer, arguments)
+            if any(isinstance(a, DuiError) and a.issues[0].id == driver.READ_ONLY for a in answers):
+                self._let_go(lane)  # SQLite opened it for reading: opened anew, it may be written again
+            return [_encoded(answer, wire.encode_result) for answer in answers]
         if method == "claim":
             return [_encoded(committer.claim(*a), wire.encode) for a in arguments]
         return [_encoded(unusable(ValueError("unknown method")), wire.encode)] * len(arguments)
+
+    def _let_go(self, lane: Lane) -> None:
+        if lane.committer is not None:
+            with suppress(driver.DatabaseError):
+                lane.committer.close()
+            lane.committer = None
 
     def _committer(self, lane: Lane) -> Committer:
         if lane.committer is None:
@@ -285,7 +294,13 @@ class Writer:
             if not path.exists():
                 raise tenants.unknown(lane.tenant)
             try:
-                lane.committer = Committer(path, lane.tenant, self._clock, cache_mib=self._settings.store_cache_mib)
+                lane.committer = Committer(
+                    path,
+                    lane.tenant,
+                    self._clock,
+                    cache_mib=self._settings.store_cache_mib,
+                    delay_s=self._settings.store_commit_delay_ms / 1000,
+                )
             except driver.DatabaseError as error:
                 raise driver.unavailable(error) from error
         return lane.committer
