@@ -27,11 +27,12 @@ class Clock(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SearchPage:
-    """``next`` None = last page. ``total`` None = not counted."""
+    """``next`` None = last page. ``total`` None = not counted; ``estimated``: it is about right only."""
 
     matches: tuple[Version, ...]
     next: Cursor | None = None
     total: int | None = None
+    estimated: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -229,7 +229,8 @@ class Query:
     """One page of a search over current, non-deleted resources.
 
     ``types`` empty = all types. Order: the sort keys, then type, then id. ``limit`` is a number of resources.
-    ``total``: ``accurate`` counts all matches, ``none`` does not (a store may still give what costs nothing).
+    ``total``: ``accurate`` counts all matches, ``none`` does not (a store may still give what costs nothing), ``estimate`` may tell
+    about how many there are where counting them costs too much, and says so.
     ``bytes_max``: the page ends before the resource whose body would take it over that size, but holds at least one.
     """
 
@@ -238,5 +239,5 @@ class Query:
     sort: tuple[SortKey, ...] = ()
     limit: int = 50
     after: Cursor | None = None
-    total: Literal["none", "accurate"] = "none"
+    total: Literal["none", "estimate", "accurate"] = "none"
     bytes_max: int | None = None

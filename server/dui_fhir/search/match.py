@@ -75,7 +75,7 @@ def page(entries: Iterable[Entry], query: Query) -> tuple[list[Entry], Cursor | 
         if (not query.types or entry.type in query.types)
         and matches(query.where, entry, universe.lookup, universe.referrers)
     ]
-    total = len(found) if query.total == "accurate" else None
+    total = None if query.total == "none" else len(found)
     ordered = sorted(((cursor(entry, query.sort), entry) for entry in found), key=cmp_to_key(_by_cursor(query.sort)))
     if query.after is not None:
         after = query.after

@@ -15,7 +15,9 @@ from dui_fhir.domain.query import EVERYTHING, AllOf, AnyOf, Cursor, Kind, Node, 
 from dui_fhir.search import faults
 from dui_fhir.search.compartment import compartment_node
 from dui_fhir.search.criteria import CONTENT, Criteria, checked_type
+from dui_fhir.search.filter import filter_node
 from dui_fhir.search.includes import Include, include
+from dui_fhir.search.listed import list_node
 from dui_fhir.search.options import SearchOptions, Terminology
 
 __all__ = ["Include", "ParsedSearch", "SearchOptions", "Terminology", "compartment_node", "parse", "served_parameters"]
@@ -28,8 +30,13 @@ FORMATS = frozenset({"_format", "_pretty"})
 RESULTS = frozenset({
     "_sort", "_count", "_total", "_summary", "_elements", "_include", "_revinclude", "_contained", "_containedType", "_type",
 })  # fmt: skip
-REFUSED = frozenset({"_list", "_filter", "_query", "_containedType"})
+REFUSED = frozenset({"_query", "_containedType"})
 """Parameters of R4 that this server does not have."""
+WHOLE = (
+    SearchParameter(code="_filter", type="special", base=("Resource",), url=""),
+    SearchParameter(code="_list", type="special", base=("Resource",), url=""),
+)
+"""Parameters of every search that are no criterion on an element."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,11 +75,12 @@ class ParsedSearch:
 def served_parameters(type: str | None, options: SearchOptions) -> tuple[SearchParameter, ...]:
     """Return the parameters that searches on a type really take: what a CapabilityStatement may claim."""
     unkept = {"none": CONTENT, "text": frozenset({"_content"}), "content": frozenset()}[options.full_text]
-    return tuple(
+    found = (
         parameter
         for code, parameter in options.registry.for_type(type).items()
         if code not in REFUSED and code not in unkept and parameter.type != "special"
     )
+    return (*found, *WHOLE)
 
 
 def parse(type: str | None, params: Sequence[tuple[str, str]], options: SearchOptions | None = None) -> ParsedSearch:
@@ -152,6 +160,10 @@ class _Parser:
         return AnyOf(tuple(AllOf((TypeIn((type_,)), node)) for type_, node in by_type.items()))
 
     def _checked(self, type: str | None, name: str, value: str) -> Node:
+        if name in ("_filter", "_list"):
+            if not value:
+                raise faults.empty(name)
+            return list_node(value) if name == "_list" else filter_node(type, value, self._criteria, self._options)
         try:
             return self._criteria.node(type, name, value)
         except faults.UnknownParameter:
@@ -159,7 +171,7 @@ class _Parser:
             known = self._options.registry.for_type(type)
             if code in known or name.startswith("_has:"):
                 raise
-            raise faults.unknown_parameter(code, type, [*known, *RESULTS, *FORMATS, "_has"]) from None
+            raise faults.unknown_parameter(code, type, [*known, *RESULTS, *FORMATS, "_has", "_filter", "_list"]) from None
 
     # what is wanted in the answer
 
@@ -223,14 +235,14 @@ class _Parser:
         """Return the search."""
         summary, total = self._once.get("_summary"), self._once.get("_total")
         count = 0 if summary == "count" else self._once.get("_count", self._options.page_size)
-        counted = count == 0 or total in ("accurate", "estimate")
+        counted: Total = total if total in ("accurate", "estimate") else "accurate" if count == 0 else "none"
         nodes = self._nodes
         query = Query(
             types=self._types,
             where=EVERYTHING if not nodes else nodes[0] if len(nodes) == 1 else AllOf(tuple(nodes)),
             sort=self._once.get("_sort", ()),
             limit=count,
-            total="accurate" if counted else "none",
+            total=counted,
         )
         return ParsedSearch(
             type=self._type,

@@ -1,9 +1,10 @@
 """search of a type, of all types, of a compartment. Source: FHIR R4, http.html#search and search.html."""
 
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
-from dui_fhir.domain.issues import outcome
+from dui_fhir.domain.issues import Issue, outcome
 from dui_fhir.domain.version import Version
 from dui_fhir.ports import SearchPage
 from dui_fhir.search import paging
@@ -14,6 +15,14 @@ from dui_fhir.service.including import Including
 from dui_fhir.service.incomplete import parsed
 from dui_fhir.service.message import Params, ServiceResponse
 from dui_fhir.service.visibility import Visibility
+
+_ESTIMATED = Issue(
+    severity="information",
+    code="informational",
+    id="search-total-estimated",
+    text="Le total est une estimation, arrondie à deux chiffres ; _total=accurate le compte.",
+    diagnostics="total estimated from a sample of the candidates",
+)
 
 
 def search(call: Call) -> ServiceResponse:
@@ -27,7 +36,7 @@ def search(call: Call) -> ServiceResponse:
         return explaining.explained(call, wanted)
     page = _page(call, wanted)
     included = Including(call, wanted, page.matches)
-    issues = (*wanted.issues, *included.issues)
+    issues = (*wanted.issues, *included.issues, *([_ESTIMATED] if page.estimated else []))
     part = projection.Wanted(summary=wanted.summary, elements=wanted.elements)
     entries = [_entry(call, v, "match", part) for v in page.matches]
     entries += [_entry(call, v, "include", part) for v in included.versions.values()]
@@ -77,6 +86,8 @@ def _limited(call: Call, wanted: ParsedSearch) -> ParsedSearch:
 
 
 def _page(call: Call, wanted: ParsedSearch) -> SearchPage:
+    if wanted.count_only and wanted.total == "estimate":
+        return replace(call.store.search(replace(wanted.query, limit=1)), matches=(), next=None)
     if wanted.count_only:
         return SearchPage(matches=(), total=call.store.count(wanted.query))
     return call.store.search(wanted.query)

@@ -182,7 +182,7 @@ def test_sort__several_keys__puts_missing_values_last_both_ways(world, make):
         ("_count=0", 0, "accurate", "0"),
         ("_summary=count", 0, "accurate", "count"),
         ("_total=accurate", 50, "accurate", "accurate"),
-        ("_total=estimate", 50, "accurate", "estimate"),
+        ("_total=estimate", 50, "estimate", "estimate"),
         ("_total=none", 50, "none", "none"),
     ],
 )

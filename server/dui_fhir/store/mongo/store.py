@@ -283,7 +283,7 @@ def search(store: MongoStore, query: Query, session: "ClientSession | None") -> 
     found = store.page(query, session)
     matches = _fitting((store.version(d) for d in found[: query.limit]), query.bytes_max)
     following = position(found[len(matches) - 1], query.sort) if matches and len(found) > len(matches) else None
-    total = store.count(query) if query.total == "accurate" else None
+    total = None if query.total == "none" else store.count(query)
     return SearchPage(matches=matches, next=following, total=total)
 
 

@@ -128,7 +128,6 @@ def _at(at: tuple[int, int] | None) -> Sql:
 def search(connection: Connection, dictionary: Dictionary, query: Query) -> SearchPage:
     """Return one page of matches."""
     searches = _searches(connection, dictionary, query)
-    total = sum(s.count() for s in searches) if query.total == "accurate" else None
     wanted = query.limit + 1
     hits: list[Hit] = []
     for one in searches:
@@ -140,7 +139,20 @@ def search(connection: Connection, dictionary: Dictionary, query: Query) -> Sear
         hits = merged(hits, query.sort)
     matches = _bodies(connection, hits[: query.limit], query.bytes_max)
     following = hits[len(matches) - 1][0] if matches and len(hits) > len(matches) else None
-    return SearchPage(matches=matches, next=following, total=total)
+    total, estimated = _total(searches, query)
+    if estimated and total is not None:
+        total = max(total, len(hits))
+    return SearchPage(matches=matches, next=following, total=total, estimated=estimated)
+
+
+def _total(searches: Sequence[TypeSearch], query: Query) -> tuple[int | None, bool]:
+    """Return how many resources match, where that is asked, and whether it is an estimate."""
+    if query.total == "none":
+        return None, False
+    if query.total == "accurate":
+        return sum(one.count() for one in searches), False
+    counted = [one.about() for one in searches]
+    return sum(number for number, _ in counted), not all(exact for _, exact in counted)
 
 
 def count(connection: Connection, dictionary: Dictionary, query: Query) -> int:

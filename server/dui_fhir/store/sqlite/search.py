@@ -25,6 +25,9 @@ DEPTHS = (256, 4096, 16_384)
 WALKED_US, GATHERED_US, SORTED_US, PROBE_US, KEY_US = 0.1, 0.1, 0.3, 0.5, 1.0
 """Microseconds: a row read in order, one read and compared with the page so far, one sorted, one tested, the value of a sort
 key. Measured on warm pages; only their ratios matter."""
+SAMPLED = 10_000
+"""Candidates that are tested for a total, where an estimate will do."""
+ALL = 1 << 62
 UNKNOWN_SHARE = 0.5
 """Of resources that satisfy a node about which nothing can be counted."""
 
@@ -226,7 +229,9 @@ class Leads:
         keyed, share = self._by_key(mine, "v.a")
         matching = found * share
         return Lead(
-            source=Source(parts=(Part(tables=tables, where=all_of(keyed.values())),), satisfies=frozenset({*mine, *keyed})),
+            source=Source(
+                parts=(Part(tables=tables, where=all_of(keyed.values())),), satisfies=frozenset({*mine, *keyed})
+            ),
             size=int(matching),
             known=True,
             cost_us=inner_us + (1 + len(keyed)) * found * PROBE_US + matching * PROBE_US,
@@ -293,6 +298,33 @@ class TypeSearch:
             return self._live
         leads = Leads(self._connection, self._dictionary, self._scope, self._conjuncts)
         return self._one(concat("SELECT count(*) FROM (", self._matching(leads), ")"))
+
+    def about(self) -> tuple[int, bool]:
+        """Return how many resources match, and True where that is exact: where there are few candidates, or nothing to test.
+
+        Otherwise the first :data:`SAMPLED` candidates are tested, and tell for all of them.
+        """
+        if self._live == 0 or not self._conjuncts:
+            return self._live, True
+        leads = Leads(self._connection, self._dictionary, self._scope, self._conjuncts)
+        source = self._all_from(leads)
+        columns = "q.id, q.rid" + ", q.g" * (source.extra != TRUE)
+        sample = concat("SELECT * FROM (", _rows(source, columns), f") LIMIT {SAMPLED}")
+        tested = all_of([source.extra, leads.probes(source)])
+        matching = self._one(concat("SELECT count(DISTINCT q.rid) FROM (", sample, ") q WHERE ", tested))
+        if self._one(concat("SELECT count(*) FROM (", sample, ")")) < SAMPLED:
+            return matching, True
+        return _rounded(matching * self._size(source) / SAMPLED), False
+
+    def _size(self, source: Source) -> int:
+        """Return how many rows a source has, lately."""
+        if source.parts and source.parts[0].tables.text == "resource q" and not source.satisfies:
+            return self._live
+        size = self._dictionary.sizes.get(source.parts, ALL)
+        if size is None:
+            size = self._one(concat("SELECT count(*) FROM (", _rows(source, "1"), ")"))
+            self._dictionary.sizes.put(source.parts, ALL, size)
+        return size
 
     def _matching(self, leads: Leads) -> Sql:
         """Return the query of the ids that match, each once."""
@@ -524,6 +556,13 @@ class TypeSearch:
     def _one(self, sql: Sql) -> int:
         found: int = self._connection.execute(*sql).fetchone()[0]
         return found
+
+
+def _rounded(number: float) -> int:
+    """Return a number of two digits and zeros, which nobody takes for a count."""
+    whole = round(number)
+    unit = int("1" + "0" * max(0, len(str(whole)) - 2))
+    return round(whole / unit) * unit
 
 
 def _by_cursor(sort: Sequence[SortKey]) -> Callable[[Hit, Hit], int]:
