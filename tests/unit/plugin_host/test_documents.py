@@ -69,3 +69,30 @@ def test_type_of__specific_plugin_and_trunk__specific_one() -> None:
 
     assert found is not None
     assert found.id == "a"
+
+
+def test_as_kind__made_here__tells_sections_sources_and_templates() -> None:
+    entry = {
+        "id": "ppa",
+        "title": "Projet",
+        "type": {"system": "urn:t", "code": "N", "display": "Note"},
+        "class": {"system": "urn:c", "code": "C", "display": "Classe"},
+        "signers": ["directeur"],
+        "dmp": {"stance": "auto"},
+        "mssante": True,
+        "source": "J",
+        "made_from": ["CarePlan"],
+        "variants": {"falc": "templates/f.typ", "autre": None},
+        "sections": [
+            {"id": "but", "title": "But", "required": True},
+            {"id": "fin", "title": "Fin", "content": "clause:fin"},
+        ],
+    }
+    kind = document_type(entry, plugin="xy", folder=Path("/nulle-part")).as_kind()
+    assert (kind.key, kind.id, kind.made_from) == ("xy/ppa", "ppa", ("CarePlan",))
+    assert [(s.id, s.required, s.content) for s in kind.sections] == [
+        ("but", True, "but"),
+        ("fin", False, "clause:fin"),
+    ]
+    assert kind.variants == {"falc": Path("/nulle-part/templates/f.typ"), "autre": None}
+    assert (kind.template, kind.format, kind.class_["code"]) == (None, None, "C")

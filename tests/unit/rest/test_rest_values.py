@@ -38,6 +38,19 @@ def test_wanted__own_type_of_a_binary__only_for_a_binary() -> None:
         negotiation.wanted("pdf", "", native=True)
 
 
+@pytest.mark.parametrize(("format", "accept"), [("application/pdf", ""), ("pdf", "*/*"), (None, "application/pdf")])
+def test_wanted__pdf__only_of_an_operation(format: str | None, accept: str) -> None:
+    assert negotiation.wanted(format, accept, native=False, printable=True) == "native"
+    with pytest.raises(NotAcceptable):
+        negotiation.wanted("pdf", accept, native=False)
+
+
+def test_wanted__operation_asked_for_json_first__is_json() -> None:
+    assert (
+        negotiation.wanted(None, "application/fhir+json, application/pdf;q=0.5", native=False, printable=True) == "json"
+    )
+
+
 def test_prefer__several_headers__are_read_together_and_unknown_ones_ignored() -> None:
     found = prefer(["return=minimal; x=1", "handling=lenient, respond-async", "return=tout"])
 
