@@ -12,7 +12,7 @@ from dui_fhir.service import answers, conditional, content, etag, read
 from dui_fhir.service.drafts import Draft, Drafts
 from dui_fhir.service.engine import Call
 from dui_fhir.service.message import Conditions, ServiceResponse
-from dui_fhir.service.patching import fhirpath_patch, json_patch, xml_patch
+from dui_fhir.service.patching import fhirpath_patch, json_patch, limits, xml_patch
 from dui_fhir.service.write import commit
 
 JSON_PATCH = ("application/json-patch+json",)
@@ -97,7 +97,7 @@ def of_entry(call: Call, resource: Resource, path: str = "") -> Any:
 def draft(call: Call, before: Version, document: Any, conditions: Conditions, path: str = "") -> Draft:
     """Return the draft of a patch.
 
-    Raises: BadRequest (``core-patch-identity``) where it touches type or id.
+    Raises: BadRequest (``core-patch-identity``) where it touches type or id, MethodNotAllowed (``core-patch-profile``).
     """
     etag.check_match(conditions.if_match, before)
     patched = _applied(call, before.resource(), document)
@@ -107,6 +107,7 @@ def draft(call: Call, before: Version, document: Any, conditions: Conditions, pa
             "Une modification partielle ne change ni le type ni l'identifiant.",
             "patch changes resourceType or id",
         )
+    limits.check(before.resource(), patched, path)
     resource = content.checked(patched, before.type, path)
     return Draft(type=before.type, id=before.id, resource=resource, before=before, method="PATCH", path=path)
 
