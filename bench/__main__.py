@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeAlias
 
-from bench import corpus, crud, linear, load, machine, search, servers, starts, validation, writes
+from bench import corpus, crud, day, linear, load, machine, search, servers, starts, validation, writes
 from bench.asking import create, gate, get
 from bench.meter import Meter
 
@@ -32,6 +32,7 @@ def main() -> int:
     parser.add_argument("--resources", type=int, default=20_000, help="ressources du corpus de search (défaut 20 000)")
     parser.add_argument("--tenants", type=int, default=200, help="organismes de tenants (défaut 200)")
     parser.add_argument("--until", type=int, default=1_000_000, help="ressources de curve (défaut 1 000 000)")
+    parser.add_argument("--persons", type=int, default=60, help="personnes de day (défaut 60)")
     parser.add_argument("--data", help="dossier gardé de curve, repris là où il en est (défaut : un dossier passager)")
     parser.add_argument(
         "--updates", type=int, default=5_000, help="modifications de chaque client de linear (défaut 5 000)"
@@ -89,6 +90,7 @@ WORKLOADS: dict[str, Workload] = {
     "coldstart": starts.coldstart,
     "tenants": starts.tenants,
     "validation": validation.validation,
+    "day": day.day,
 }
 LONG: dict[str, Workload] = {"curve": writes.curve, "linear": linear.linear}
 """Run only where they are named."""

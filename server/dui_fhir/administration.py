@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from dui_fhir import __version__, app
+from dui_fhir.domain.change import Resource
 from dui_fhir.domain.clock import SystemClock
 from dui_fhir.domain.errors import BadRequest, Conflict
 from dui_fhir.domain.structure import Structure
@@ -245,6 +246,44 @@ def index_progress(settings: Settings) -> list[str]:
         names = engine.stores.names()
         stores = {name: engine.stores.open(name) for name in names}
         return [p.line(name) for name in names for p in progress(engine.tunings.of(name, stores[name]), stores[name])]
+    finally:
+        engine.stores.close()
+
+
+class Fictitious(Protocol):
+    """A structure and the transactions that fill it."""
+
+    @property
+    def structure(self) -> Structure:
+        """The structure to declare."""
+
+    def bundles(self) -> Iterator[Resource]:
+        """Yield the transactions, in order."""
+
+
+def fill(settings: Settings, tenant: str, samples: Sequence[Fictitious]) -> Iterator[str]:
+    """Declare structures and play their transactions, in reprise mode (decision D7). Yields one French line per structure.
+
+    Raises: Unprocessable where a rule refuses one, and what the store raises.
+    """
+    from dui_fhir.service import router
+    from dui_fhir.service.message import ServiceRequest
+
+    engine = app.build_engine(settings, writer="own")
+    try:
+        known = tenant in engine.stores.names()
+        store = engine.stores.open(tenant) if known else engine.stores.create(tenant)
+        for sample in samples:
+            register(store, sample.structure, engine.extractor)
+            engine.structures.forget(tenant)
+            count = 0
+            for bundle in sample.bundles():
+                request = ServiceRequest(
+                    tenant=tenant, method="POST", path="", base_url="", resource=bundle, reprise=True
+                )
+                router.dispatch(engine, request)
+                count += len(bundle["entry"])
+            yield f"{sample.structure.finess} {sample.structure.name} : {count} ressources."
     finally:
         engine.stores.close()
 

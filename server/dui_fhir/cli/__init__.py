@@ -22,6 +22,7 @@ COMMANDS = {
     "import": "importing",
     "ig": "ig",
     "terminology": "terminology",
+    "sample": "sample",
     "check": "check",
     "backup": "backup",
     "restore": "restore",

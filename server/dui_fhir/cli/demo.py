@@ -40,7 +40,14 @@ START_S = 60.0
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="Autre Bundle de transaction TDDUI à jouer.",
 )
-def command(once: bool, folder: Path, port: int, bundle: Path | None) -> None:
+@click.option(
+    "--persons",
+    type=click.IntRange(0, 1000),
+    default=12,
+    show_default=True,
+    help="Personnes fictives d'un EHPAD voisin, pour avoir de quoi chercher.",
+)
+def command(once: bool, folder: Path, port: int, bundle: Path | None, persons: int) -> None:
     """Joue l'histoire complète : du Bundle FHIR d'un projet personnalisé jusqu'au DMP (simulé).
 
     Démarre un serveur et les simulateurs, sur cette machine seulement, avec des données neuves à chaque fois. Joue le Bundle publié
@@ -48,10 +55,10 @@ def command(once: bool, folder: Path, port: int, bundle: Path | None) -> None:
     serveur reste ouvert : Ctrl-C l'arrête.
     """
     with contextlib.ExitStack() as stack:
-        sys.exit(_demo(stack, once, folder.resolve(), port, bundle))
+        sys.exit(_demo(stack, once, folder.resolve(), port, bundle, persons))
 
 
-def _demo(stack: contextlib.ExitStack, once: bool, folder: Path, port: int, file: Path | None) -> int:
+def _demo(stack: contextlib.ExitStack, once: bool, folder: Path, port: int, file: Path | None, persons: int) -> int:
     from dui_fhir.simulators import start_all
 
     resource, origin = _bundle(file)
@@ -59,7 +66,7 @@ def _demo(stack: contextlib.ExitStack, once: bool, folder: Path, port: int, file
     run.mkdir(parents=True, mode=0o700)
     simulators = stack.enter_context(start_all(run / "simulateurs"))
     address = f"http://127.0.0.1:{_free(port)}"
-    server = stack.enter_context(_server(run, address, simulators.urls["dmp"], _finess(resource)))
+    server = stack.enter_context(_server(run, address, simulators.urls["dmp"], _finess(resource), persons))
     click.echo(f"Serveur : {address}/fhir — DMP simulé : {simulators.urls['dmp_pages']}")
     story = Story(f"{address}/t/{TENANT}/fhir/", simulators.urls["dmp_pages"], run, _finess(resource), click.echo)
     try:
@@ -103,7 +110,7 @@ def _free(port: int) -> int:
 
 
 @contextlib.contextmanager
-def _server(run: Path, address: str, dmp: str, finess: str) -> Iterator["subprocess.Popen[bytes]"]:
+def _server(run: Path, address: str, dmp: str, finess: str, persons: int) -> Iterator["subprocess.Popen[bytes]"]:
     """Create the tenant and run ``dui-fhir serve``, as an operator would, until the block ends."""
     data = str(run / "donnees")
     environment = {
@@ -118,6 +125,9 @@ def _server(run: Path, address: str, dmp: str, finess: str) -> Iterator["subproc
     subprocess.run(
         [*command, "tenant", "add", TENANT, "--structure", structure, "--data", data], env=environment, check=True
     )
+    if persons:
+        sample = ["sample", "--corridor", "pa", "--persons", str(persons), "--tenant", TENANT, "--data", data]
+        subprocess.run([*command, *sample], env=environment, check=True)
     port = address.rsplit(":", 1)[1]
     with (run / "serveur.log").open("wb") as log:
         running = subprocess.Popen(

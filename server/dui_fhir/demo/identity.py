@@ -27,7 +27,7 @@ def with_ins(patient: Resource, today: date) -> Resource:
         "use": "official",
         "family": "TCHITCHI",
         "given": ["CATARINA"],
-        "extension": [_extension("fr-core-patient-birth-list-given-name", valueString="CATARINA BELLA")],
+        "extension": [extension("fr-core-patient-birth-list-given-name", valueString="CATARINA BELLA")],
     }
     profiles = [
         p.replace("/tddui-patient", "/tddui-patient-ins") if p.endswith("/tddui-patient") else p
@@ -36,7 +36,7 @@ def with_ins(patient: Resource, today: date) -> Resource:
     return {
         **{k: v for k, v in patient.items() if k != "_birthDate"},
         "meta": {**patient.get("meta", {}), "profile": profiles, "tag": [SIMULATED]},
-        "extension": [_reliability(today), _birth_place()],
+        "extension": [reliability(today), birth_place("63220")],
         "identifier": [matricule, *kept],
         "name": [name],
         "gender": "female",
@@ -49,34 +49,34 @@ def _profiles(patient: Resource) -> list[str]:
     return profiles
 
 
-def _reliability(today: date) -> dict[str, Any]:
-    """INSi answer and identity card (FR Core 2.1.0 writes QUAL as VALI with an INS identifier)."""
-    parts = [
-        {"url": "identityStatus", "valueCoding": {"system": f"{CORE}/CodeSystem/fr-core-cs-v2-0445", "code": "VALI"}},
-        {"url": "validationDate", "valueDate": today.isoformat()},
-        {
-            "url": "validationMode",
-            "valueCoding": {"system": f"{CORE}/CodeSystem/fr-core-cs-mode-validation-identity", "code": "CN"},
-        },
-        {
-            "url": "methodCollection",
-            "valueCoding": {"system": f"{CORE}/CodeSystem/fr-core-cs-method-collection", "code": "INSI"},
-        },
-        {"url": "dateCollection", "valueDate": today.isoformat()},
-    ]
+def reliability(today: date, *, qualified: bool = True) -> dict[str, Any]:
+    """Return how far an identity is to be trusted: qualified by an INSi answer and an identity card, or provisional.
+
+    FR Core 2.1.0 writes QUAL as VALI with an INS identifier.
+    """
+    status = {"system": f"{CORE}/CodeSystem/fr-core-cs-v2-0445", "code": "VALI" if qualified else "PROV"}
+    parts: list[dict[str, Any]] = [{"url": "identityStatus", "valueCoding": status}]
+    if qualified:
+        mode = {"system": f"{CORE}/CodeSystem/fr-core-cs-mode-validation-identity", "code": "CN"}
+        method = {"system": f"{CORE}/CodeSystem/fr-core-cs-method-collection", "code": "INSI"}
+        parts += [
+            {"url": "validationDate", "valueDate": today.isoformat()},
+            {"url": "validationMode", "valueCoding": mode},
+            {"url": "methodCollection", "valueCoding": method},
+            {"url": "dateCollection", "valueDate": today.isoformat()},
+        ]
     return {"url": f"{CORE}/StructureDefinition/fr-core-identity-reliability", "extension": parts}
 
 
-def _birth_place() -> dict[str, Any]:
-    commune = {"system": "https://mos.esante.gouv.fr/NOS/TRE_R13-CommuneOM/FHIR/TRE-R13-CommuneOM", "code": "63220"}
+def birth_place(commune: str) -> dict[str, Any]:
+    """Return the extension of the place of birth; ``commune``: code of the COG."""
+    coding = {"system": "https://mos.esante.gouv.fr/NOS/TRE_R13-CommuneOM/FHIR/TRE-R13-CommuneOM", "code": commune}
     return {
         "url": "http://hl7.org/fhir/StructureDefinition/patient-birthPlace",
-        "valueAddress": {
-            "extension": [_extension("fr-core-address-insee-code", valueCoding=commune)],
-            "country": "FRA",
-        },
+        "valueAddress": {"extension": [extension("fr-core-address-insee-code", valueCoding=coding)], "country": "FRA"},
     }
 
 
-def _extension(name: str, **value: Any) -> dict[str, Any]:
+def extension(name: str, **value: Any) -> dict[str, Any]:
+    """Return an extension of FR Core."""
     return {"url": f"{CORE}/StructureDefinition/{name}", **value}
