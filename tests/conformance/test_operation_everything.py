@@ -38,7 +38,10 @@ def file(fhir: Fhir) -> dict[str, dict[str, Any]]:
         }
     )
     patient, other = fhir.create(PATIENT), fhir.create(PATIENT)
-    episode = fhir.create({"resourceType": "EpisodeOfCare", "status": "active", "patient": _reference(patient)})
+    since = {"start": "2024-01-01"}
+    episode = fhir.create(
+        {"resourceType": "EpisodeOfCare", "status": "active", "patient": _reference(patient), "period": since}
+    )
     encounter = fhir.create(
         {
             "resourceType": "Encounter", "status": "finished", "class": {"code": "IMP"}, "subject": _reference(patient),
