@@ -14,8 +14,18 @@ def same(expected: Any, value: Any) -> bool:
 
 def fits(pattern: Any, value: Any) -> bool:
     """Return whether a value holds at least what a pattern holds; each item of an array is looked for among the items."""
-    if pattern.__class__ is dict:
-        return value.__class__ is dict and all(k in value and fits(v, value[k]) for k, v in pattern.items())
-    if pattern.__class__ is list:
+    kind = pattern.__class__
+    if kind is str:  # the commonest by far
+        return value.__class__ is str and bool(pattern == value)
+    if kind is dict:
+        return value.__class__ is dict and _fits_object(pattern, value)
+    if kind is list:
         return value.__class__ is list and all(any(fits(p, v) for v in value) for p in pattern)
     return same(pattern, value)
+
+
+def _fits_object(pattern: dict[str, Any], value: dict[str, Any]) -> bool:
+    for name, expected in pattern.items():  # noqa: SIM110  (a generator costs twice as much here)
+        if name not in value or not fits(expected, value[name]):
+            return False
+    return True
