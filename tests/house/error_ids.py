@@ -26,6 +26,10 @@ PREFIXES = (
     "structure-",
     "access-",
     "subscription-",
+    "indicator-",
+    "identity-",
+    "agenda-",
+    "merge-",
 )
 
 

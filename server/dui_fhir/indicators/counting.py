@@ -1,6 +1,6 @@
 """Numerators and denominators of one structure over one period. What several indicators share is found once."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cached_property
@@ -59,8 +59,9 @@ class Circumstances:
 class Counting:
     """The counts of one structure over one period. Memory: the persons of the structure, and what one count keeps."""
 
-    def __init__(self, structure: Structure, period: Period, given: Circumstances) -> None:
-        self._structure, self._period, self._given = structure, period, given
+    def __init__(self, structure: Structure, period: Period, given: Circumstances, rules: Collection[str] = ()) -> None:
+        """``rules``: the clock rules that the counts to come may name."""
+        self._structure, self._period, self._given, self._rules = structure, period, given, frozenset(rules)
         self._parameters = given.host.parameters(structure)
         self._found: dict[Criterion, frozenset[str]] = {}
 
@@ -94,7 +95,7 @@ class Counting:
         for criterion in count.without:
             kept -= self._with(criterion)
         if count.in_order:
-            kept = frozenset(r for r in kept if self._in_order(self._accompanied[r], count.in_order))
+            kept = frozenset(r for r in kept if not self._overdue[r] & set(count.in_order))
         return kept
 
     def _population(self, name: str) -> frozenset[str]:
@@ -119,8 +120,13 @@ class Counting:
             days.update(range(first.toordinal(), last.toordinal() + 1))
         return len(days)
 
-    def _in_order(self, person: Person, rules: tuple[str, ...]) -> bool:
-        """True where none of these clock rules asks for something overdue at the end of the period."""
+    @cached_property
+    def _overdue(self) -> dict[str, frozenset[str]]:
+        """The clock rules that ask for something overdue at the end of the period, by person: each file is read once."""
+        rules = [r for r in self._given.host.clock_rules(self._structure.corridors) if r.id in self._rules]
+        return {reference: self._late(person, rules) for reference, person in self._accompanied.items()}
+
+    def _late(self, person: Person, rules: Sequence[ClockRule]) -> frozenset[str]:
         today = min(self._period.end, self._today)
         dossier = Dossier(
             today=today,
@@ -130,10 +136,7 @@ class Counting:
             stays=tuple(person.resources),
             parameters=self._parameters,
         )
-        return not any(deadline.due < today for rule in self._rules(rules) for deadline in rule.find(dossier))
-
-    def _rules(self, ids: tuple[str, ...]) -> Iterator[ClockRule]:
-        return (r for r in self._given.host.clock_rules(self._structure.corridors) if r.id in ids)
+        return frozenset(rule.id for rule in rules if any(deadline.due < today for deadline in rule.find(dossier)))
 
     @cached_property
     def _today(self) -> date:

@@ -117,9 +117,11 @@ def evaluate(
     structure: Structure, period: Period, indicators: Iterable[Indicator], given: Circumstances
 ) -> Iterator[Result]:
     """Yield the results of some indicators over one structure."""
-    counting = Counting(structure, period, given)
+    chosen = tuple(indicators)
+    counts = [count for i in chosen for count in (i.numerator, i.denominator) if count is not None]
+    counting = Counting(structure, period, given, {rule for count in counts for rule in count.in_order})
     parameters = given.host.parameters(structure)
-    for indicator in indicators:
+    for indicator in chosen:
         used = {name: parameters[name] for name in indicator.parameters}
         bare = Result(indicator=indicator, structures=(structure.finess,), period=period, parameters=used)
         yield _counted(bare, structure, counting)

@@ -174,7 +174,8 @@ class Activity:
             return True
         later = LastUpdatedIs("gt", self._high, self._high)
         changed = Query(types=(), where=AllOf((owner, *self._base, later)))
-        return any(self._had_version(v) for v in every(self._store, changed))
+        # a first version has nothing before it: after an import, that is nearly all of them
+        return any(v.version > 1 and self._had_version(v) for v in every(self._store, changed))
 
     def _had_version(self, version: Version) -> bool:
         page = self._store.history(type=version.type, id=version.id, since_ms=self._low, limit=PAGE)

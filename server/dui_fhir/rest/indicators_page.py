@@ -16,7 +16,7 @@ from flask import Blueprint, Response, request
 from dui_fhir.domain.errors import DuiError
 from dui_fhir.domain.structure import Structure
 from dui_fhir.indicators import operations
-from dui_fhir.indicators.evaluation import Result, today_of
+from dui_fhir.indicators.evaluation import Result, masked, today_of
 from dui_fhir.indicators.period import Period, last_months
 from dui_fhir.indicators.report import sentence
 from dui_fhir.rest.blueprint import Rest
@@ -28,6 +28,9 @@ from dui_fhir.service.message import ServiceRequest, ServiceResponse
 
 SPANS = (3, 6, 12, 24)
 DEFAULT_SPAN = 6
+KEPT_MS = 300_000
+HELD_MAX = 500
+"""Months of structures kept by a process: totals without their lists."""
 _MONTHS = ("janv.", "févr.", "mars", "avr.", "mai", "juin", "juil.", "août", "sept.", "oct.", "nov.", "déc.")
 
 
@@ -36,6 +39,7 @@ class IndicatorsPage:
 
     def __init__(self, rest: Rest) -> None:
         self._rest = rest
+        self._held: dict[tuple[str, str, str], tuple[int, Sequence[Result]]] = {}
 
     def blueprint(self) -> Blueprint:
         """Return the routes."""
@@ -84,8 +88,21 @@ class IndicatorsPage:
         months = last_months(end, span - 1) + (month,)
         asked = request.args.get("structure")
         chosen = operations.structure_named(call, asked) if asked else next(iter(structures), None)
-        by_month = {m: operations.results_of(call, [chosen], Period.month(m)) for m in months} if chosen else {}
+        by_month = {m: self._results(call, chosen, m) for m in months} if chosen else {}
         return _View(structures, chosen, month, span, by_month)
+
+    def _results(self, call: Call, structure: Structure, month: str) -> Sequence[Result]:
+        """Return the totals of a month, a few minutes old at most: going from one view to the next counts nothing again."""
+        key = (call.request.tenant, structure.finess, month)
+        now_ms = call.engine.clock.now_ms()
+        held = self._held.get(key)
+        if held is None or now_ms - held[0] > KEPT_MS:
+            found = operations.results_of(call, [structure], Period.month(month))
+            held = (now_ms, tuple(masked(result, 0) for result in found))
+            while len(self._held) >= HELD_MAX:
+                self._held.pop(next(iter(self._held)))
+            self._held[key] = held
+        return held[1]
 
 
 class _View:
@@ -128,7 +145,7 @@ def _page(tenant: str, view: _View) -> str:
         f'<!doctype html><html lang="fr"><head><meta charset="utf-8"><title>{escape(title)}</title>'
         f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{_style()}</style></head><body>'
         f'<a class="skip" href="#contenu">Aller aux indicateurs</a><header><h1>{escape(title)}</h1>'
-        f'<p class="note">Organisme {escape(tenant)}. Chiffres calculés à l’instant, sur les dossiers tels qu’ils sont.</p>'
+        f'<p class="note">Organisme {escape(tenant)}. Chiffres de moins de cinq minutes, sur les dossiers tels qu’ils sont.</p>'
         f'{_form(view) if view.chosen else ""}</header><main id="contenu" tabindex="-1">{_content(view)}</main>'
         f"<footer>{_FOOT}</footer></body></html>"
     )
