@@ -1,7 +1,7 @@
 """Read files, send them through the same service as HTTP, in reprise mode, and keep an account of it."""
 
-import hashlib
 import json as stdlib_json
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,18 +10,18 @@ from typing import IO, Any
 import click
 
 from dui_fhir import app
+from dui_fhir.cli.import_sending import Here, Sender, Sent, SideBySide
 from dui_fhir.definitions.xml import from_xml
 from dui_fhir.domain import json
 from dui_fhir.domain.change import Resource
 from dui_fhir.domain.dates import interval
 from dui_fhir.domain.errors import BadRequest, DuiError
 from dui_fhir.domain.issues import Issue
-from dui_fhir.service.engine import Engine
-from dui_fhir.service.message import ServiceRequest
-from dui_fhir.service.router import dispatch
 from dui_fhir.settings import Settings
 
 NDJSON_BATCH = 100
+SIDE_BY_SIDE_BYTES = 2_000_000
+"""Size of the files from which several processes are worth their start."""
 _TRANSACTIONS = ("transaction", "batch")
 
 
@@ -51,24 +51,52 @@ class _Lot:
     fault: DuiError | None = None
 
 
-def run(settings: Settings, files: Sequence[Path], tenant: str, report: Path | None) -> Summary:
+def run(
+    settings: Settings, files: Sequence[Path], tenant: str, report: Path | None, *, processes: int | None = None
+) -> Summary:
     """Import every file in the order given; the tenant is created where it is not there.
 
     A Bundle is all or nothing; a refused one does not stop the others. The same content again changes nothing.
+    ``processes``: how many prepare side by side; None = as many as cores where the files are worth it.
+    Raises: Unavailable (``core-import-process``).
     """
     found = [path for file in files for path in _expand(file)]
     engine = app.build_engine(settings, writer="own")
-    summary = Summary()
     try:
         if tenant not in engine.stores.names():
             engine.stores.create(tenant)
-        with _report(report) as account, click.progressbar(found, label="Import", item_show_func=_name) as progress:
-            for path in progress:
-                for lot in _lots(path):
-                    _take(engine, tenant, lot, summary, account)
+        chosen = processes or _worth(found, settings)
+        if chosen == 1:
+            return _import(found, Here(engine, tenant), report)
+        with SideBySide(settings, tenant, chosen) as sender:
+            return _import(found, sender, report)
     finally:
         engine.stores.close()
+
+
+def _worth(found: Sequence[Path], settings: Settings) -> int:
+    """A process takes about a second to get ready; a store in memory is in one process only."""
+    size = sum(path.stat().st_size for path in found)
+    return os.cpu_count() or 1 if size >= SIDE_BY_SIDE_BYTES and settings.store != "memory" else 1
+
+
+def _import(found: Sequence[Path], sender: Sender, report: Path | None) -> Summary:
+    summary = Summary()
+    with _report(report) as account, click.progressbar(found, label="Import", item_show_func=_name) as progress:
+        for path in progress:
+            for lot in _lots(path):
+                for sent in _sending(sender, lot):
+                    _take(sent, summary, account)
+        for sent in sender.rest():
+            _take(sent, summary, account)
     return summary
+
+
+def _sending(sender: Sender, lot: _Lot) -> Iterator[Sent]:
+    if lot.bundle is not None:
+        return sender.send(lot.origin, lot.bundle)
+    fault = lot.fault or BadRequest.of("core-json-invalid", "Le fichier n'est pas lisible.")
+    return sender.skip(Sent(origin=lot.origin, issues=tuple(fault.issues)))
 
 
 def _expand(path: Path) -> list[Path]:
@@ -144,45 +172,20 @@ def _put(resource: Resource) -> dict[str, Any]:
     return {"resource": resource, "request": request}
 
 
-def _take(engine: Engine, tenant: str, lot: _Lot, summary: Summary, account: IO[str]) -> None:
-    try:
-        if lot.bundle is None:
-            raise lot.fault or BadRequest.of("core-json-invalid", "Le fichier n'est pas lisible.")
-        entries = _send(engine, tenant, lot.bundle, summary)
-    except DuiError as error:
+def _take(sent: Sent, summary: Summary, account: IO[str]) -> None:
+    """Count what became of a lot, and note it."""
+    if sent.issues:
         summary.refused += 1
-        summary.faults.append(f"{lot.origin} — {error.issues[0].text}")
-        _write(account, {"origin": lot.origin, "status": "refused", "issues": [i.as_fhir() for i in error.issues]})
+        summary.faults.append(f"{sent.origin} — {sent.issues[0].text}")
+        _write(account, {"origin": sent.origin, "status": "refused", "issues": [i.as_fhir() for i in sent.issues]})
         return
-    _write(account, {"origin": lot.origin, "status": "ok", "entries": entries})
-
-
-def _send(engine: Engine, tenant: str, bundle: Resource, summary: Summary) -> list[dict[str, Any]]:
-    """Send one Bundle under a key made from its content, so that the same content is applied once."""
-    body = json.dumps(bundle)
-    before_ms = engine.clock.now_ms()
-    answer = dispatch(
-        engine,
-        ServiceRequest(
-            tenant=tenant,
-            method="POST",
-            path="",
-            base_url="",
-            body=body,
-            media="application/fhir+json",
-            reprise=True,
-            request_key=f"import|{hashlib.sha256(body).hexdigest()}",
-        ),
-    )
-    content: Any = answer.body if isinstance(answer.body, dict) else json.loads(answer.body or b"{}")
-    entries = [e["response"] for e in content.get("entry", [])]
-    refused = [_issue_of(e) for e in entries if not e["status"].startswith("2")]
+    refused = [_issue_of(e) for e in sent.entries if not e["status"].startswith("2")]
     if refused:  # a batch: its good entries are in, the others are told
         summary.refused += len(refused)
         summary.faults += [issue.text for issue in refused]
-    for entry in entries:
-        _count(entry, before_ms, summary)
-    return entries
+    for entry in sent.entries:
+        _count(entry, sent.sent_ms, summary)
+    _write(account, {"origin": sent.origin, "status": "ok", "entries": list(sent.entries)})
 
 
 def _count(entry: dict[str, Any], before_ms: int, summary: Summary) -> None:

@@ -17,11 +17,21 @@ from dui_fhir.cli import options
     type=click.Path(path_type=Path, dir_okay=False),
     help="Où écrire le compte rendu détaillé (JSON par ligne).",
 )
+@click.option(
+    "--processes",
+    type=click.IntRange(1, 64),
+    help="Processus qui préparent côte à côte [défaut : les cœurs, au-delà de 2 Mo]",
+)
 @options.data
 @options.plugin_folder
 @options.config
 def command(
-    files: tuple[Path, ...], tenant: str | None, report: Path | None, config: Path | None, **flags: Any
+    files: tuple[Path, ...],
+    tenant: str | None,
+    report: Path | None,
+    processes: int | None,
+    config: Path | None,
+    **flags: Any,
 ) -> None:
     """Reprend des fichiers FHIR : Bundles JSON (transaction, batch, collection), ressources seules ou NDJSON.
 
@@ -31,6 +41,6 @@ def command(
     settings = options.settings_from(config, **flags)
     from dui_fhir.cli.import_files import run
 
-    summary = run(settings, files, tenant or settings.default_tenant, report)
+    summary = run(settings, files, tenant or settings.default_tenant, report, processes=processes)
     click.echo(summary.text())
     sys.exit(0 if summary.refused == 0 else 1)

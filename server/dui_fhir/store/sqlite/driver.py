@@ -74,7 +74,7 @@ def unavailable(error: Exception) -> Unavailable:
         )
     if _READ_ONLY in str(error):
         return Unavailable.of(
-            READ_ONLY,
+            "store-read-only",
             "Le stockage est en lecture seule : rien n'a été enregistré. Prévenez l'exploitant.",
             "SQLITE_READONLY",
             code="no-store",
