@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 from bench import load, machine, servers
 from bench.asking import cost, gate, get, kinds, memory
@@ -23,15 +23,25 @@ from bench.search_corpus import (
     MEASURES,
     PEOPLE_PER_BUNDLE,
     PER_PERSON,
+    SEED,
+    TENANT,
     UCUM,
     Corpus,
     Resource,
+    count,
     measure,
     text,
 )  # fmt: skip
+from dui_fhir.domain.query import Query
+from dui_fhir.search.parse import parse
+from dui_fhir.settings import load as load_settings
+from dui_fhir.store.sqlite.place import Place
+from dui_fhir.store.sqlite.stores import SqliteStores
 
 PAGE = 20
 DRAWS = 3
+LARGE = 500_000
+"""Resources from which on each shape is judged once."""
 
 # the shapes
 
@@ -201,22 +211,36 @@ def _right(port: int, shape: Shape, corpus_dates: dict[str, str]) -> bool:
     return right
 
 
-def _filled(port: int, resources: int, corpus: Corpus) -> None:
+def _entered(port: int, resources: int, corpus: Corpus) -> None:
     started = time.perf_counter()
-    outcome = load.run(port, corpus.bundles(resources, random.Random(1)), clients=4, seconds=3600)
+    outcome = load.run(port, corpus.bundles(resources, random.Random(SEED)), clients=4, seconds=3600)
     took_s = time.perf_counter() - started
     sent = len(corpus.patients) * PER_PERSON
     gate(outcome.statuses.keys() == {200}, f"corpus de {sent} ressources entré")
     print(f"  import     {sent / took_s:.0f} ressources/s, lots de {PEOPLE_PER_BUNDLE * PER_PERSON}, 4 clients")
 
 
+def _corpus(port: int, folder: Path, options: argparse.Namespace) -> Corpus:
+    """Return the corpus that the server holds: the one kept in ``--data``, made again from its seed, or one entered now."""
+    corpus = Corpus()
+    kept = count(Place(folder / "data").file(TENANT)) if options.data else 0
+    if kept:
+        for _ in corpus.people(kept, random.Random(SEED)):
+            pass
+        gate(len(corpus.patients) * PER_PERSON == kept, f"corpus gardé de {kept} ressources")
+    else:
+        _entered(port, options.resources, corpus)
+    return corpus
+
+
 def search(folder: Path, options: argparse.Namespace) -> None:
     """Recherches mêlées, pages de 20 : chaque forme comparée au corpus lu en entier, puis mesurée."""
-    corpus = Corpus()
+    folder = Path(options.data) if options.data else folder
     with servers.dui(folder, options.workers) as (port, running):
-        _filled(port, options.resources, corpus)
+        corpus = _corpus(port, folder, options)
         dates = {o["id"]: o["effectiveDateTime"] for o in corpus.observations}
-        drawn = [shape for n in range(DRAWS) for shape in shapes(corpus, random.Random(n))]
+        draws = DRAWS if len(corpus.patients) * PER_PERSON < LARGE else 1
+        drawn = [shape for n in range(draws) for shape in shapes(corpus, random.Random(n))]
         gate(all([_right(port, s, dates) for s in drawn]), f"{len(drawn)} recherches rendent ce que dit le corpus")
         before = machine.cpu_s(machine.tree(running.pid))
         outcome = load.run(port, _mixed(corpus), clients=options.clients, seconds=options.seconds * 2)
@@ -224,12 +248,37 @@ def search(folder: Path, options: argparse.Namespace) -> None:
         print("  mêlées    ", outcome.line())
         kinds(outcome)
         cost(outcome, used, folder / "data")
-        count = len(corpus.patients) * PER_PERSON
-        print(f"             {machine.disk_mb(folder / 'data') * 1e6 / count:.0f} octets par ressource")
+        resources = len(corpus.patients) * PER_PERSON
+        print(f"             {machine.disk_mb(folder / 'data') * 1e6 / resources:.0f} octets par ressource")
         alone = load.run(port, _mixed(corpus), clients=1, seconds=options.seconds)
         print("  un client ", alone.line())
         kinds(alone)
+        _beside(folder / "data", corpus, alone, options.seconds)
         memory(running.pid)
+
+
+def _beside(data: Path, corpus: Corpus, alone: load.Outcome, seconds: float) -> None:
+    """Print what the store does alone with the same searches, inclusions left out: one thread, no HTTP, no Bundle."""
+    stores = SqliteStores(load_settings(environment={}, flags={"data_dir": str(data)}), writer="client")
+    store, rng, times = stores.open(TENANT), random.Random(11), []
+    queries = [_query(s) for _ in range(100) for s in shapes(corpus, rng, judged=False)]
+    rng.shuffle(queries)
+    end = time.perf_counter() + seconds
+    for query in itertools.cycle(queries):
+        started = time.perf_counter()
+        if started > end:
+            break
+        store.search(query)
+        times.append(time.perf_counter() - started)
+    stores.close()
+    outcome = load.Outcome(seconds=sum(times), latencies_s=times)
+    print("  magasin   ", outcome.line())
+    print(f"  rapport    {alone.rate / outcome.rate:.0%} du magasin seul (un client, un fil)")
+
+
+def _query(shape: Shape) -> Query:
+    path, _, query = shape.path.partition("?")
+    return parse(path.rpartition("/")[2], parse_qsl(query)).query
 
 
 def _mixed(corpus: Corpus) -> Iterator[bytes]:

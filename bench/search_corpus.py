@@ -1,6 +1,6 @@
 """The corpus of the search bench: made from a seed, so that a data set kept on disk can be judged again later.
 
-``python -m bench.search_corpus --data DIR --resources N`` writes it to a data directory without a server: index values as a
+``python -m bench.search_corpus --data DIR --resources N`` writes it to ``DIR/data`` without a server: index values as a
 server computes them, through the store's own commit path. Durability is off while it loads, and only then.
 """
 
@@ -217,13 +217,13 @@ def write(file: Path, resources: int) -> None:
 def main() -> int:
     """Write the corpus to a data directory."""
     parser = argparse.ArgumentParser(prog="bench.search_corpus", description=__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="dossier des données, neuf")
+    parser.add_argument("--data", type=Path, required=True, help="dossier neuf, pour ./run bench search --data")
     parser.add_argument("--resources", type=int, default=100_000)
     options = parser.parse_args()
-    place = Place(options.data)
+    place = Place(options.data / "data")
     place.prepare()
     write(place.file(TENANT), options.resources)
-    print(f"  {count(place.file(TENANT))} ressources dans {options.data}")
+    print(f"  {count(place.file(TENANT))} ressources : ./run bench search --data {options.data}")
     return 0
 
 
