@@ -54,6 +54,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("search_or_values_max", int, 500, "Valeurs séparées par des virgules dans un paramètre de recherche."),
     Setting("search_chain_depth_max", int, 5, "Maillons d'un paramètre chaîné ou _has."),
     Setting("search_chain_width_max", int, 500, "Lectures possibles d'un paramètre enchaîné dont les types ne sont pas dits."),
+    Setting("search_filter_terms_max", int, 100, "Comparaisons d'un paramètre _filter."),
     Setting("search_expansion_max", int, 5000, "Codes d'un jeu de valeurs dans un critère :in, :not-in, :above ou :below."),
     Setting("explain_allowed", bool, False, "Ouvre _explain (comment une recherche est faite) aux administrateurs."),
     Setting("search_parameters_max", int, 200, "Paramètres de recherche qu'un organisme peut ajouter."),

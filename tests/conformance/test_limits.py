@@ -22,6 +22,7 @@ LIMITS: dict[str, int] = {
     "search_chain_width_max": 20,
     "search_or_values_max": 3,
     "search_expansion_max": 4,
+    "search_filter_terms_max": 3,
     "url_bytes_max": 400,
     "url_params_max": 5,
     "body_bytes_max": 3000,
@@ -114,6 +115,12 @@ LIMITED = [
         lambda c, n: c.get(f"Organization?name={','.join('x' * n)}"),
         400,
         "search-too-many-values",
+    ),
+    Limit(
+        "search_filter_terms_max",
+        lambda c, n: c.get(f"Organization?_filter={' or '.join(['name co x'] * n)}"),
+        400,
+        "search-filter-too-long",
     ),
     Limit("url_bytes_max", _url, 414, "core-url-too-long"),
     Limit(

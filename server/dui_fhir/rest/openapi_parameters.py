@@ -21,6 +21,7 @@ KINDS = {
     "reference": "Référence : « Type/id », « id », ou une URL ; s'enchaîne (« patient.name=Durand »).",
     "uri": "URI exacte ; « :below » et « :above » pour une arborescence.",
     "composite": "Valeurs liées, séparées par « $ ».",
+    "special": "_filter : expression (« family co \"dub\" and birthdate ge 1940 ») ; _list : identifiant d'une List.",
 }
 _SAMPLES = {
     "token": "active",
@@ -31,6 +32,7 @@ _SAMPLES = {
     "reference": "Patient/1",
     "uri": "urn:oid:1.2.250.1.213",
     "composite": "a$b",
+    "special": "",
 }
 
 

@@ -57,7 +57,7 @@ def modifiers(parameter: SearchParameter, *, terminology: bool) -> frozenset[str
     """Return the modifiers that a parameter takes, ``[type]`` of a reference left out; ``terminology``: a service is there."""
     if parameter.code in _BY_RESOURCE:
         return frozenset({"not"}) if parameter.code == "_id" else frozenset()
-    allowed = _MODIFIERS.get(parameter.type, _ONLY_MISSING)
+    allowed = frozenset() if parameter.type == "special" else _MODIFIERS.get(parameter.type, _ONLY_MISSING)
     return allowed if terminology or parameter.type != "token" else allowed - _BY_TERMINOLOGY
 
 

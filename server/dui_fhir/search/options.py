@@ -45,6 +45,7 @@ class SearchOptions:
     chain_depth_max: int = 5
     chain_width_max: int = 500
     expansion_max: int = 5000
+    filter_terms_max: int = 100
 
     @classmethod
     def of(cls, settings: Settings, **others: object) -> "SearchOptions":
@@ -57,6 +58,7 @@ class SearchOptions:
             "chain_depth_max": settings.search_chain_depth_max,
             "chain_width_max": settings.search_chain_width_max,
             "expansion_max": settings.search_expansion_max,
+            "filter_terms_max": settings.search_filter_terms_max,
             "full_text": settings.search_full_text,
         }
         return cls(**(given | others))  # type: ignore[arg-type]
