@@ -1,5 +1,6 @@
 """Jobs of changes, and what a process knows of the subscriptions."""
 
+from dui_fhir.domain import marker
 from dui_fhir.domain.body import Body
 from dui_fhir.domain.clock import FixedClock
 from dui_fhir.domain.plan import ABSENT, Plan, Put, Refused
@@ -9,11 +10,12 @@ from dui_fhir.store.memory import MemoryStores
 from dui_fhir.subscriptions import nde
 from dui_fhir.subscriptions.criteria import compile_criteria
 from dui_fhir.subscriptions.matching import Made, jobs_for
-from dui_fhir.subscriptions.register import Register, mark
+from dui_fhir.subscriptions.register import Register
 from dui_fhir.subscriptions.subscription import Watched
 
 OPTIONS = SearchOptions()
 EXTRACTOR = Extractor()
+MARK = marker.put(marker.resource([]), EXTRACTOR.extract(marker.resource([])))
 
 
 def _watched(id, criteria="Task", **options):
@@ -81,7 +83,7 @@ def test_register__subscription_written_elsewhere__refuses_the_plan_then_is_know
     store, register = MemoryStores(FixedClock(0)).create("t"), Register()
     known = register.of("t", store, OPTIONS)
     assert (known.marker, known.active) == (ABSENT, ())
-    store.submit(Plan(operations=(_subscription("s"), mark(EXTRACTOR))))
+    store.submit(Plan(operations=(_subscription("s"), MARK)))
 
     refused = store.submit(Plan(preconditions=(register.of("t", store, OPTIONS).precondition,)))
     assert isinstance(refused, Refused)
@@ -102,5 +104,5 @@ def test_register__other_refusal__keeps_what_is_known():
 def test_register__many_subscriptions__all_are_known_and_the_stopped_are_not():
     store, register = MemoryStores(FixedClock(0)).create("t"), Register()
     operations = [_subscription(f"s{n}") for n in range(501)] + [_subscription("off", "off")]
-    store.submit(Plan(operations=(*operations, mark(EXTRACTOR))))
+    store.submit(Plan(operations=(*operations, MARK)))
     assert len(register.of("t", store, OPTIONS).active) == 501
