@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Sequence
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -111,7 +112,9 @@ def _shown(engine: "Engine", results: "Sequence[Result]", given: dict[str, Any])
         return json.dumps(bundle, pretty=True).decode() + "\n"
     if given["as_csv"]:
         return _as_csv(results)
-    return "".join(f"{line}\n" for line in _table(results)) or "Aucun indicateur pour cette structure.\n"
+    return (
+        "".join(f"{line}\n" for line in _table(results, _today(engine))) or "Aucun indicateur pour cette structure.\n"
+    )
 
 
 def _as_csv(results: "Sequence[Result]") -> str:
@@ -146,13 +149,18 @@ def _number(value: float) -> str:
     return f"{value:g}" if value != int(value) else str(int(value))
 
 
-def _table(results: "Sequence[Result]") -> list[str]:
+def _today(engine: "Engine") -> date:
+    return datetime.fromtimestamp(engine.clock.now_ms() / 1000, UTC).astimezone(engine.options.zone).date()
+
+
+def _table(results: "Sequence[Result]", today: date) -> list[str]:
     from dui_fhir.indicators.report import sentence
 
     lines: list[str] = []
     place = ""
     for result in results:
         where = f"{', '.join(result.structures)} — du {_day(result.period.start)} au {_day(result.period.end)}"
+        where += " (période en cours)" if result.period.end >= today else ""
         if where != place:
             lines += ([""] if lines else []) + [where]
             place = where
