@@ -24,6 +24,8 @@ VERY_RESTRICTED: Final = "V"
 SILENT_LABELS: Final = ("cat-RDR", "cat-PDE", "cat-PSY", "cat-FIN", "cat-JUR", "consommation")
 SILENT_MEASURES: Final = ("injonction-therapeutique",)
 ABSENT: Final = "http://hl7.org/fhir/uv/ips/CodeSystem/absent-unknown-uv-ips"
+MANY: Final = frozenset({"DocumentReference", "Encounter", "Observation", "QuestionnaireResponse"})
+"""Types of which a file may hold more than an internal search returns at once: a home service writes an Encounter per visit."""
 _STAYING: Final = ("active", "in-progress", "arrived", "onleave", "onhold")
 
 
@@ -60,7 +62,8 @@ class Record:
         """Return what may be printed of the person's resources of a type; each is noted as a source of the document."""
         key = f"{type}{params}"
         if key not in self._held:
-            found = self.gather.search(type, ("patient", self.person), *params)
+            look = self.gather.every if type in MANY else self.gather.search
+            found = look(type, ("patient", self.person), *params)
             self._held[key] = [r for r in found if self._may_be_printed(r)]
         return self._held[key]
 
@@ -84,7 +87,7 @@ class Record:
     @cached_property
     def stay(self) -> Resource | None:
         """The current stay of the person: the newest EpisodeOfCare or Encounter that runs."""
-        found = [*self.of("EpisodeOfCare"), *self.of("Encounter")]
+        found = [*self.of("EpisodeOfCare"), *self.of("Encounter", ("status", "arrived,in-progress,onleave"))]
         running = [s for s in found if text(s.get("status")) in _STAYING and not s.get("partOf")]
         return max(running, key=lambda s: text(part(s, "period", "start")), default=None)
 

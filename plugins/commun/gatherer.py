@@ -34,7 +34,13 @@ class Gatherer:
 
     def search(self, type: str, *params: tuple[str, str]) -> list[Resource]:
         """Return the matches in a stable order, without what was entered in error and without our own Tasks."""
-        found = self._reader.search(type, list(params))
+        return self._kept(self._reader.search(type, list(params)))
+
+    def every(self, type: str, *params: tuple[str, str]) -> list[Resource]:
+        """Return the same of a type that a file holds by the thousand; not noted as read."""
+        return self._kept(list(self._reader.every(type, list(params))))
+
+    def _kept(self, found: list[Resource]) -> list[Resource]:
         for resource in found:
             self._read.setdefault(reference_of(resource), resource)
         kept = [r for r in found if text(r.get("status")) not in _GONE and text(r.get("lifecycleStatus")) not in _GONE]

@@ -232,7 +232,7 @@ class _Project:
     def _evaluations(self) -> list[dict[str, str]]:
         """Those that the project refers to, and the newest of each other questionnaire about the person."""
         subject = text(part(self.plan, "subject", "reference"))
-        found = self.gather.search("QuestionnaireResponse", ("subject", subject)) if subject else []
+        found = self.gather.every("QuestionnaireResponse", ("subject", subject)) if subject else []
         wanted = [
             value_of(e) for g in self.objectives for e in extensions(g, f"{_EXTENSION}tddui-evaluation-reference")
         ]

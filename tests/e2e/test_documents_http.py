@@ -100,6 +100,8 @@ def test_dlu__made_refused_incomplete_completed_signed__is_read_and_printed(
     assert bundle["type"] == "document"
     assert bundle["entry"][0]["resource"]["resourceType"] == "Composition"
     assert "AllergyIntolerance" in {e["resource"]["resourceType"] for e in bundle["entry"]}
+    judged = server.client.post("/fhir/Bundle/$validate", json=bundle).json()
+    assert [i for i in judged["issue"] if i["severity"] in ("error", "fatal")] == []
     for answer in (
         server.client.get(f"/fhir/{path}?_format=application/pdf"),
         server.client.get(f"/fhir/{path}", headers={"Accept": "application/pdf"}),

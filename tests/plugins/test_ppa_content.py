@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dui_fhir_plugins.commun.ppa_content import collect
 from dui_fhir_plugins.commun.document_text import concept, date, human_name, period
+from dui_fhir_plugins.commun.ppa_content import collect
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -244,6 +244,9 @@ class Odd:
 
     def search(self, type: str, params: Any) -> list[Resource]:
         return [r for r in self.resources.values() if r["resourceType"] == type]
+
+    def every(self, type: str, params: Any) -> Iterator[Resource]:
+        return iter(self.search(type, params))
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="published TDDUI examples (../shared) are not here")

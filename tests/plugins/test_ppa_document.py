@@ -77,6 +77,9 @@ class _WithObjective:
     def search(self, type: str, params: Any) -> list[Resource]:
         return self._reader.search(type, params)
 
+    def every(self, type: str, params: Any) -> Any:
+        return self._reader.every(type, params)
+
 
 def test_definition__operation__is_for_one_care_plan() -> None:
     (operation,) = ppa.operations()

@@ -271,3 +271,33 @@ def test_report__conclusion_missing__is_lacking(generate: Make) -> None:
         "Bilan des objectifs de la décision",
         "Conclusion et propositions",
     ]
+
+
+def test_stay__of_a_home_service_with_thousands_of_visits__is_found(request_of: Request) -> None:
+    """More than an internal search returns at once: the document is made all the same."""
+    visits = [
+        {"resourceType": "Encounter", "id": f"v{n}", "status": "in-progress", "subject": PERSON,
+         "partOf": {"reference": "Encounter/s"}}
+        for n in range(1200)
+    ]  # fmt: skip
+    stay = {
+        "resourceType": "Encounter",
+        "id": "s",
+        "status": "in-progress",
+        "subject": PERSON,
+        "period": {"start": "2026-01-05"},
+    }
+
+    class Limited(ExampleReader):
+        def search(self, type: str, params: Any) -> list[Resource]:
+            found = super().search(type, params)
+            assert len(found) <= 1000, type
+            return found
+
+        def every(self, type: str, params: Any) -> Any:
+            return iter(super().search(type, params))
+
+    request = request_of(PATIENT, corridor="dom")
+    request = replace(request, context=replace(request.context, reader=Limited([PATIENT, stay, *visits])))
+    result = document_operations.summary(request).result
+    assert "Depuis le : 05/01/2026" in json.dumps(result, ensure_ascii=False)
