@@ -47,18 +47,16 @@ def words(text: str) -> tuple[str, ...]:
 
 
 def _without_accents(text: str) -> str:
-    if max(text) <= _LATIN_LAST:
-        return text.translate(_latin())
-    return _folded(text)
+    return text.translate(_usual()) if _USUAL.fullmatch(text) else _folded(text)
 
 
-_LATIN_LAST = "\u024f"
-"""Last of the Latin letters of Europe: none of them, nor anything before, combines with its neighbours."""
+_USUAL = re.compile("[\\0-\u024f\u2010-\u2027\u20ac]*")
+"""Latin letters of Europe and French punctuation: none of these combines with its neighbours."""
 
 
 @cache
-def _latin() -> dict[int, str]:
-    return {code: _folded(chr(code)) for code in range(ord(_LATIN_LAST) + 1)}
+def _usual() -> dict[int, str]:
+    return {code: _folded(chr(code)) for code in (*range(0x250), *range(0x2010, 0x2028), 0x20AC)}
 
 
 def _folded(text: str) -> str:

@@ -1,5 +1,6 @@
 """From drafts to a plan: references, owner, structure, rules, additions of plugins, index values."""
 
+import time
 from dataclasses import replace
 from functools import cached_property
 
@@ -188,10 +189,12 @@ def _validity(call: Call, wanted: Drafts) -> dict[str, tuple[Issue, ...]]:
     Returns the remarks on each draft, by ``Type/id``. Raises: Unprocessable with the faults of all drafts.
     """
     standards, request, found = call.engine.standards, call.request, {}
+    asked_s = time.monotonic()
     for draft in wanted.drafts:
-        found[draft.reference] = (
-            standards.issues(request.tenant, draft.resource, request, draft.path) if draft.resource is not None else ()
-        )
+        resource, issues = draft.resource, tuple[Issue, ...]()
+        if resource is not None:
+            issues = standards.issues(request.tenant, resource, request, draft.path, asked_s=asked_s)
+        found[draft.reference] = issues
     if any(issue.blocking for issues in found.values() for issue in issues):
         raise Unprocessable([i for d in wanted.drafts for i in (*d.issues, *found[d.reference])])
     return found

@@ -10,6 +10,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import inf
 from typing import TYPE_CHECKING
 
 from dui_fhir.domain.change import Resource
@@ -63,11 +64,16 @@ class Standards:
         self._held: OrderedDict[str, _Held] = OrderedDict()
         self._lock = threading.Lock()
 
-    def of(self, tenant: str, *, fresh: bool = False) -> Standard:
-        """Return what a tenant is held to; ``fresh``: as of now. Raises: NotFound (``tenant-unknown``)."""
+    def of(self, tenant: str, *, fresh: bool = False, asked_s: float = inf) -> Standard:
+        """Return what a tenant is held to; ``fresh``: as of now, or as seen since ``asked_s`` (``time.monotonic()``).
+
+        Raises: NotFound (``tenant-unknown``).
+        """
         held = self._held.get(tenant)
-        if held is not None and not fresh and time.monotonic() - held.looked_s < LOOK_S:
-            return held.standard
+        if held is not None:
+            since_s = asked_s if fresh else time.monotonic() - LOOK_S
+            if held.looked_s > since_s:
+                return held.standard
         store = self._stores.open(tenant)
         with self._lock:
             held = self._looked(tenant, store, self._held.get(tenant))
@@ -77,15 +83,18 @@ class Standards:
                 self._held.popitem(last=False)
         return held.standard
 
-    def issues(self, tenant: str, resource: Resource, context: Circumstances, path: str) -> tuple[Issue, ...]:
+    def issues(
+        self, tenant: str, resource: Resource, context: Circumstances, path: str, *, asked_s: float = inf
+    ) -> tuple[Issue, ...]:
         """Return the faults and remarks on a resource about to be written, as ``WriteValidation.check`` does.
 
         What a list of codes or a profile makes a fault is judged again by what is known now, where that is more.
+        ``asked_s``: when the request came; what was seen since is new enough for all its resources.
         """
         used = self.of(tenant)
         found = used.validation.check(resource, context, path=path)
         if any(issue.id in _OF_LISTS for issue in found):
-            now = self.of(tenant, fresh=True)
+            now = self.of(tenant, fresh=True, asked_s=asked_s)
             if now is not used:
                 return now.validation.check(resource, context, path=path)
         return found
