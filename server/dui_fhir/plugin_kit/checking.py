@@ -17,6 +17,7 @@ from dui_fhir.plugin_host.plugin import DEFINITION_FOLDERS, Content
 from dui_fhir.plugin_kit.delays import FOLDER as DELAYS
 from dui_fhir.plugin_kit.delays import delay_faults, delays_of
 from dui_fhir.plugin_kit.examples import EXPECTATIONS, Example, examples_of, issues_of_value
+from dui_fhir.plugin_kit.indicator_faults import indicator_faults
 from dui_fhir.plugin_kit.source_code import source_faults
 
 _FILES = frozenset({"plugin.json", "README.md", "parameters.json", "documents.json", "access.json", "indicators.json"})
@@ -37,6 +38,7 @@ def check_folder(path: Path) -> list[Fault]:
     content = loaded.contents[source.id]
     faults = [*content.faults, *_file_faults(folder), *source_faults(folder), *_declaration_faults(content)]
     faults += _clock_faults(loaded, source.id)
+    faults += _indicator_faults(loaded, source.id)
     faults += _example_faults(loaded, source.id)
     return sorted(dict.fromkeys(faults), key=lambda f: (f.file, f.path, f.text))
 
@@ -96,6 +98,16 @@ def _clock_faults(loaded: Loaded, id: str) -> Iterator[Fault]:
             yield Fault(
                 file=rule.file, text=f"la règle {rule.id} est périodique, et declare_clock_rules ne l'exécute pas"
             )
+
+
+def _indicator_faults(loaded: Loaded, id: str) -> Iterator[Fault]:
+    contents = loaded.contents
+    return indicator_faults(
+        contents[id].indicators,
+        clock_rules={rule.id for _, rule in loaded.clock_rules},
+        parameters={f"{name}.{p['name']}" for name, content in contents.items() for p in content.parameters},
+        extra=[d for content in contents.values() for d in content.definitions if d["resourceType"] == "SearchParameter"],
+    )
 
 
 def _source_faults(content: Content) -> Iterator[Fault]:
