@@ -1,6 +1,7 @@
 """What each tenant is judged by, over HTTP: stored terminology, packages, policy. Sources: terminologies.html#binding,
 search.html#modifiers, validation.html."""
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -144,9 +145,8 @@ def test_binding__list_changed_by_another_process__never_refuses_by_the_older_on
     other = standards.Standards(fhir.engine.stores, held._guides, held._policy)
     system = fhir.get(f"CodeSystem?url={SYSTEM}").json["entry"][0]["resource"]
     changed = _system("bois", "verre") | {"id": system["id"]}
-    before = held._held[fhir.tenant].looked_s
     fhir.put(f"CodeSystem/{system['id']}", changed)
-    held._held[fhir.tenant].looked_s = before + 3600  # as a process that was told nothing, just after it looked
+    held._held[fhir.tenant].looked_s = time.monotonic()  # as a process that was told nothing, just after it looked
 
     assert other.of(fhir.tenant) is not held.of(fhir.tenant)
     assert _post(fhir, _seen("verre", PROFILE)).status_code == 201
