@@ -16,7 +16,7 @@ from dui_fhir.domain.structure import Structure
 from dui_fhir.indicators.publication import publish
 from dui_fhir.plugin_host import PluginHost
 from dui_fhir.ports import Connector, Stores
-from dui_fhir.service import standards, tenant_settings
+from dui_fhir.service import own_parameters, standards, tenant_settings
 from dui_fhir.service.engine import Engine
 from dui_fhir.service.structures import list_structures, register
 from dui_fhir.settings import Settings
@@ -142,6 +142,28 @@ def set_tenant(settings: Settings, name: str, key: str, values: Sequence[str]) -
         f"{name} : {key} {'réglé' if values else 'rendu au serveur'}.",
         *(f"  Attention, profil {line}" for line in doubts),
     ]
+
+
+def set_parameter(settings: Settings, name: str, parameter: str, value: str | None, finess: str | None) -> str:
+    """Set a parameter of the corridors for a tenant or one of its structures; None = back to the corridor's.
+
+    Returns: what was done, in French. Raises: BadRequest (``tenant-parameter``), NotFound (``tenant-unknown``), Conflict
+    (``tenant-setting-race``).
+    """
+    engine = app.build_engine(settings, writer="own")
+    try:
+        store = engine.stores.open(name)
+        if finess is not None and finess not in {s.finess for s in list_structures(store)}:
+            text = f"L'organisme « {name} » n'a pas de structure {finess}."
+            raise BadRequest.of("tenant-parameter", text, "unknown structure")
+        place, shipped = finess or own_parameters.ALL, engine.host.parameters(None)
+        changes = own_parameters.changed(tenant_settings.load(store)[1], place, parameter, value, shipped)
+        if not tenant_settings.save(store, engine.extractor, changes):
+            raise Conflict.of("tenant-setting-race", "Un autre réglage était en cours : recommencez.", "lost a race")
+    finally:
+        engine.stores.close()
+    where = f"{name}, structure {finess}" if finess else name
+    return f"{where} : {parameter} {'rendu au couloir' if value is None else f'= {value}'}."
 
 
 def tenant_values(settings: Settings, name: str) -> Mapping[str, tuple[str, ...]]:

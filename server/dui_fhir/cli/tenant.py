@@ -96,6 +96,31 @@ def set_(name: str, key: str, values: tuple[str, ...], config: Path | None, **fl
 
 @command.command()
 @click.argument("name")
+@click.argument("parameter", metavar="PARAMÈTRE")
+@click.argument("value", required=False, metavar="[VALEUR]")
+@click.option("--structure", "finess", metavar="FINESS", help="Pour cette structure seulement [défaut : toutes]")
+@options.data
+@options.plugin_folder
+@options.config
+def parameter(
+    name: str, parameter: str, value: str | None, finess: str | None, config: Path | None, **flags: Any
+) -> None:
+    """Règle un délai, un seuil ou une gravité des couloirs pour l'organisme NAME ; sans valeur, celle du couloir revient.
+
+    Les paramètres d'un couloir et leurs sources sont dans sa page (dui-fhir plugin docs). Exemples :
+
+    \b
+    dui-fhir tenant parameter alpha pa.dlu_redaction_jours 3 --structure 330785001
+    dui-fhir tenant parameter alpha pa.severity.PA-06 error
+    """
+    settings = options.settings_from(config, **flags)
+    from dui_fhir import administration
+
+    click.echo(administration.set_parameter(settings, name, parameter, value, finess))
+
+
+@command.command()
+@click.argument("name")
 @options.data
 @options.config
 def show(name: str, config: Path | None, **flags: Any) -> None:

@@ -86,7 +86,7 @@ class _Pass:
             structure=file.structure,
             person=file.person,
             stays=file.stays,
-            parameters=self._engine.host.parameters(file.structure),
+            parameters=self._engine.parameters(self._tenant, file.structure),
         )
         about = f"{file.stays[-1]['resourceType']}/{file.stays[-1]['id']}"
         self._apply(self._rules(file.structure, "dossier"), dossier, file.key, about)
@@ -96,7 +96,7 @@ class _Pass:
             today=self._day,
             reader=TrackingReader(self._store, self._engine.options),
             structure=structure,
-            parameters=self._engine.host.parameters(structure),
+            parameters=self._engine.parameters(self._tenant, structure),
         )
         about = f"Organization/finess-{structure.finess}"
         self._apply(self._rules(structure, "structure"), dossier, f"{structure.finess}/", about)

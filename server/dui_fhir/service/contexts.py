@@ -39,6 +39,6 @@ class Contexts:
             structure=structure,
             structures=self.structures,
             corridors=frozenset({TRUNK, *(structure.corridors if structure else ())}),
-            parameters=self._call.engine.host.parameters(structure),
+            parameters=self._call.engine.parameters(request.tenant, structure),
             reprise=request.reprise,
         )

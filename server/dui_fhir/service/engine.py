@@ -3,12 +3,14 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 from dui_fhir.definitions import SearchRegistry
 from dui_fhir.domain.change import Resource
 from dui_fhir.domain.context import Renderer
 from dui_fhir.domain.operation import Operation
 from dui_fhir.domain.plan import Refused
+from dui_fhir.domain.structure import Structure
 from dui_fhir.plugin_host import PluginHost
 from dui_fhir.ports import Clock, Store, Stores
 from dui_fhir.search.extract import Extractor
@@ -55,6 +57,10 @@ class Engine:
     def tunings(self) -> Tunings:
         """The search parameters of each tenant."""
         return Tunings(self.host.search_parameters(), self.options, self.extractor)
+
+    def parameters(self, tenant: str, structure: Structure | None) -> Mapping[str, Any]:
+        """Return the parameters of the corridors as a structure of a tenant has them (decision D7)."""
+        return self.standards.of(tenant).parameters.over(self.host.parameters(structure), structure)
 
     def learn(self, tenant: str, refused: Refused) -> None:
         """Learn from a refused plan, before it is made again: others may have changed the tenant's configuration."""

@@ -18,6 +18,7 @@ from dui_fhir.domain.errors import ConfigurationError
 from dui_fhir.domain.issues import Issue
 from dui_fhir.ports import Store, Stores
 from dui_fhir.service import tenant_settings
+from dui_fhir.service.own_parameters import OwnParameters
 from dui_fhir.terminology import Terminology
 from dui_fhir.terminology.stored import Stored
 from dui_fhir.validation.guides import Guides, Known
@@ -43,6 +44,7 @@ class Standard:
     validator: Validator
     terminology: Terminology
     validation: WriteValidation
+    parameters: OwnParameters
 
 
 @dataclass(kw_only=True)
@@ -127,6 +129,7 @@ class Standards:
             validator=validator,
             terminology=terminology,
             validation=WriteValidation(validator, policy_of(self._policy, values)),
+            parameters=OwnParameters(values),
         )
         return _Held(standard=standard, known=known, stored=stored, settings_version=version, looked_s=looked_s)
 
