@@ -26,6 +26,9 @@ from dui_fhir.domain.reference import Reference
 from dui_fhir.search import ucum
 from dui_fhir.search.fold import fold, fold_token
 
+_new = tuple.__new__
+"""Makes a value without the function that named tuples are called through: an index has dozens of values a resource."""
+
 
 class Sink:
     """The index values of one resource, while they are collected."""
@@ -59,18 +62,18 @@ Converter: TypeAlias = Callable[[Sink, Params, Any, int], None]
 def _code(sink: Sink, params: Params, value: Any, group: int) -> None:
     if isinstance(value, str) and value:
         folded = fold_token(value)
-        sink.tokens += [TokenValue(p, None, folded, group) for p in params]
+        sink.tokens += [_new(TokenValue, (p, None, folded, group)) for p in params]
 
 
 def _integer_code(sink: Sink, params: Params, value: Any, group: int) -> None:
     """R4 has no token on integers; published French parameters do (the priority of an Appointment)."""
     if isinstance(value, int) and not isinstance(value, bool):
-        sink.tokens += [TokenValue(p, None, str(value), group) for p in params]
+        sink.tokens += [_new(TokenValue, (p, None, str(value), group)) for p in params]
 
 
 def _boolean(sink: Sink, params: Params, value: Any, group: int) -> None:
     if isinstance(value, bool):
-        sink.tokens += [TokenValue(p, None, "true" if value else "false", group) for p in params]
+        sink.tokens += [_new(TokenValue, (p, None, "true" if value else "false", group)) for p in params]
 
 
 def _coding(sink: Sink, params: Params, value: Any, group: int) -> None:
@@ -80,14 +83,14 @@ def _coding(sink: Sink, params: Params, value: Any, group: int) -> None:
     code = fold_token(code) if isinstance(code, str) else ""
     system = system if isinstance(system, str) and system else None
     if code or system:
-        sink.tokens += [TokenValue(p, system, code, group) for p in params]
+        sink.tokens += [_new(TokenValue, (p, system, code, group)) for p in params]
     _text(sink, params, value.get("display"), group)
 
 
 def _text(sink: Sink, params: Params, text: Any, group: int) -> None:
     if isinstance(text, str) and text:
         folded = fold(text)
-        sink.strings += [StringValue(p + ":text", folded, text, group) for p in params]
+        sink.strings += [_new(StringValue, (p + ":text", folded, text, group)) for p in params]
 
 
 def _codeable_concept(sink: Sink, params: Params, value: Any, group: int) -> None:
@@ -105,7 +108,7 @@ def _identifier(sink: Sink, params: Params, value: Any, group: int) -> None:
     system = system if isinstance(system, str) and system else None
     code = fold_token(text) if isinstance(text, str) else ""
     if code or system:
-        sink.tokens += [TokenValue(p, system, code, group) for p in params]
+        sink.tokens += [_new(TokenValue, (p, system, code, group)) for p in params]
     type_ = value.get("type")
     if isinstance(type_, dict):
         _text(sink, params, type_.get("text"), group)
@@ -118,7 +121,7 @@ def _type_of_identifier(sink: Sink, params: Params, coding: Any, code: str, grou
         system = coding.get("system")
         system = system if isinstance(system, str) and system else None
         typed = f"{fold_token(coding['code'])}|{code}"
-        sink.tokens += [TokenValue(p + ":of-type", system, typed, group) for p in params]
+        sink.tokens += [_new(TokenValue, (p + ":of-type", system, typed, group)) for p in params]
 
 
 _PUNCTUATION = re.compile(r"[\s().\-/]+")
@@ -134,7 +137,7 @@ def _contact_point(sink: Sink, params: Params, value: Any, group: int) -> None:
     text = value.get("value") if isinstance(value, dict) else None
     if isinstance(text, str) and text:
         for form in {fold_token(text), bare_number(fold_token(text))}:
-            sink.tokens += [TokenValue(p, None, form, group) for p in params]
+            sink.tokens += [_new(TokenValue, (p, None, form, group)) for p in params]
 
 
 # strings
@@ -143,7 +146,7 @@ def _contact_point(sink: Sink, params: Params, value: Any, group: int) -> None:
 def _string(sink: Sink, params: Params, value: Any, group: int) -> None:
     if isinstance(value, str) and value:
         folded = fold(value)
-        sink.strings += [StringValue(p, folded, value, group) for p in params]
+        sink.strings += [_new(StringValue, (p, folded, value, group)) for p in params]
 
 
 def _parts(*names: str) -> Converter:
@@ -188,7 +191,7 @@ def _timing(sink: Sink, params: Params, value: Any, group: int) -> None:
     bounds = [b for b in found if b is not None]
     if bounds:
         low, high = min(b[0] for b in bounds), max(b[1] for b in bounds)
-        sink.dates += [DateValue(p, low, high, group) for p in params]
+        sink.dates += [_new(DateValue, (p, low, high, group)) for p in params]
 
 
 def _bounds(value: Any, zone: tzinfo) -> tuple[int, int] | None:
@@ -307,7 +310,7 @@ def _add_quantity(
     if canonical is None:
         low_c = high_c = None
     sink.quantities += [
-        QuantityValue(p, low_f, high_f, system, code, display, low_c, high_c, canonical, group) for p in params
+        _new(QuantityValue, (p, low_f, high_f, system, code, display, low_c, high_c, canonical, group)) for p in params
     ]
 
 
@@ -320,7 +323,7 @@ def _reference(sink: Sink, params: Params, value: Any, group: int) -> None:
     target = value.get("reference")
     if isinstance(target, str) and target and target[0] != "#":
         found = local_or_foreign(target, sink.bases)
-        sink.references += [ReferenceValue(p, *found, group) for p in params]
+        sink.references += [_new(ReferenceValue, (p, *found, group)) for p in params]
     identifier = value.get("identifier")
     if identifier:
         _logical(sink, params, identifier, group)
@@ -360,7 +363,7 @@ def _canonical(sink: Sink, params: Params, value: Any, group: int) -> None:
     if isinstance(value, str) and value and value[0] != "#":
         local = _LOCAL.fullmatch(value)
         found: _Target = (local[1], local[2], None, None) if local else (None, None, *_canonical_parts(value))
-        sink.references += [ReferenceValue(p, *found, group) for p in params]
+        sink.references += [_new(ReferenceValue, (p, *found, group)) for p in params]
 
 
 def _inline_resource(sink: Sink, params: Params, value: Any, group: int) -> None:
@@ -368,12 +371,12 @@ def _inline_resource(sink: Sink, params: Params, value: Any, group: int) -> None
     if isinstance(value, dict):
         type_, id_ = value.get("resourceType"), value.get("id")
         if isinstance(type_, str) and isinstance(id_, str):
-            sink.references += [ReferenceValue(p, type_, id_, None, None, group) for p in params]
+            sink.references += [_new(ReferenceValue, (p, type_, id_, None, None, group)) for p in params]
 
 
 def _uri(sink: Sink, params: Params, value: Any, group: int) -> None:
     if isinstance(value, str) and value:
-        sink.uris += [UriValue(p, value, group) for p in params]
+        sink.uris += [_new(UriValue, (p, value, group)) for p in params]
 
 
 def _canonical_uri(sink: Sink, params: Params, value: Any, group: int) -> None:
