@@ -41,17 +41,19 @@ def _said(term: Mapping[str, Any]) -> str:
 
 
 def parties(record: Record) -> Blocks:
-    """Who contracts and who took part (D311 III: the DIPC names them)."""
-    signers = [(_signer(s, record), concept(s.get("type"))) for s in items(record.target.get("signer"))]
-    rows = [[name, role] for name, role in dict.fromkeys(signers) if name]
+    """Who contracts and who takes part (D311 III: the DIPC names them): ``offer.party`` of a draft, ``signer`` once signed."""
+    offered = [p for term in _terms(record) for p in items(part(term, "offer", "party"))]
+    named = [(_party(r, record), concept(p.get("role"))) for p in offered for r in items(p.get("reference"))]
+    signed = [(_party(s.get("party"), record), concept(s.get("type"))) for s in items(record.target.get("signer"))]
+    rows = [[name, role] for name, role in dict.fromkeys([*named, *signed]) if name]
     return table(("Nom", "Qualité"), rows, (2, 2))
 
 
-def _signer(signer: Mapping[str, Any], record: Record) -> str:
-    party = record.gather.get(signer.get("party")) or {}
+def _party(reference: Any, record: Record) -> str:
+    party = record.gather.get(reference) or {}
     if party.get("resourceType") == "Patient" and record.anonymous:
         return NAMELESS
-    return name_of(party, signer.get("party"))
+    return name_of(party, reference)
 
 
 def duration(record: Record) -> Blocks:

@@ -167,8 +167,8 @@ def words(answer: Sequence[Resource] | bytes) -> str:
     return "\n".join(page.extract_text() for page in pypdf.PdfReader(io.BytesIO(pdf)).pages)
 
 
-def clause(code: str, text: str, **more: Any) -> dict[str, Any]:
-    return {"type": concept("", code, "urn:dui-fhir:clause"), "offer": {"text": text}, **more}
+def clause(code: str, text: str, **offer: Any) -> dict[str, Any]:
+    return {"type": concept("", code, "urn:dui-fhir:clause"), "offer": {"text": text, **offer}}
 
 
 def contract(type: str = "CS", **more: Any) -> Resource:
@@ -183,10 +183,11 @@ def contract(type: str = "CS", **more: Any) -> Resource:
         "resourceType": "Contract", "id": "k", "status": "negotiable", "subject": [PERSON], "issued": "2026-01-10",
         "identifier": [{"value": "3750000001/42-CONT-1"}], "applies": {"start": "2026-01-15"},
         "type": concept("Contrat de séjour" if type == "CS" else "DIPC", type, "urn:oid:1.2.250.1.213.1.6.1.393"),
-        "signer": [{"type": {"system": "urn:x", "code": "dir", "display": "Directrice"}, "party": {"display": "Mme Anne Lopez"}},
-                   {"type": {"system": "urn:x", "code": "usager", "display": "Personne accompagnée"}, "party": PERSON}],
         "term": [
-            clause("objectifs", "Vivre le plus autonome possible.\nGarder le lien avec sa famille."),
+            clause("objectifs", "Vivre le plus autonome possible.\nGarder le lien avec sa famille.", party=[
+                {"reference": [{"display": "Mme Anne Lopez"}], "role": {"text": "Directrice"}},
+                {"reference": [PERSON], "role": {"text": "Personne accompagnée"}},
+            ]),
             clause("prestations", "Hébergement.\nRestauration.\nAide à la toilette.\nAnimation."),
             clause("conditions-sejour", "Chambre individuelle de 20 m². Les visites sont libres de 10 h à 20 h."),
             clause("participation-financiere", "La personne paie le tarif hébergement. L’aide sociale peut compléter."),

@@ -250,6 +250,23 @@ def test_contract__clauses_and_prices__in_their_sections(sections: Sections) -> 
     assert not [s["title"] for s in found.values() if s["required"] and s["empty"]]
 
 
+def test_parties__offered_and_signed__named_once_each(sections: Sections) -> None:
+    signature = {"when": "2026-01-20T10:00:00Z"}
+    signers = [
+        {
+            "type": {"code": "dir", "display": "Directrice"},
+            "party": {"display": "Mme Anne Lopez"},
+            "signature": [signature],
+        },
+        {"type": {"code": "tut", "display": "Tuteur"}, "party": {"display": "M. Idris Ba"}, "signature": [signature]},
+    ]
+    found = sections({**contract(), "signer": signers}, kind="contrat-sejour")
+    assert found["parties"]["blocks"][0]["rows"] == [
+        ["Mme Anne Lopez", "Directrice"], ["Jeanne MARTIN", "Personne accompagnée"], ["M. Idris Ba", "Tuteur"],
+    ]  # fmt: skip
+    assert "20/01/2026" in shown(found["duree"]["blocks"])
+
+
 def test_contract__without_prices__annex_is_empty_though_its_remark_is_printed(sections: Sections) -> None:
     found = sections({**contract(), "term": [clause("objectifs", "x")]}, kind="contrat-sejour")["tarifs"]
     assert found["empty"]
