@@ -111,12 +111,13 @@ class Counting:
         return frozenset(people)
 
     def _days(self, person: Person, count: Count) -> int:
-        """Days of presence in the period; for who left, days of his whole stay."""
+        """Days of presence in the period, up to today; for who left, days of his whole stay."""
         if count.population == "left":
             return ((person.left or self._period.end) - person.entered).days
+        until = min(self._period.end, self._today)
         days: set[int] = set()
         for start, end in person.stays:
-            first, last = max(start, self._period.start), min(end or self._period.end, self._period.end)
+            first, last = max(start, self._period.start), min(end or until, until)
             days.update(range(first.toordinal(), last.toordinal() + 1))
         return len(days)
 

@@ -465,3 +465,23 @@ def test_indicators__asked_for_later__give_the_same_reports(world: Any) -> None:
     ((type, report),) = kept
     assert type == "MeasureReport"
     assert proof_of(report) == proof_of(world.reports()["ESMS-2"])
+
+
+def test_days_of_presence__two_stays_and_a_month_that_still_runs__each_day_once_up_to_today(
+    world: Any, count_of: Counts
+) -> None:
+    world.admitted("p", start="2026-09-20", end="2026-10-03")
+    world.put(
+        {**world.ask(f"Encounter/p-{EHPAD}"), "id": "again", "period": {"start": "2026-10-03", "end": "2026-10-04"}}
+    )
+    world.admitted("q", start="2026-10-10")
+
+    assert count_of(world.reports()["TDB-03"]) == (4 + 6, 2)
+    assert count_of(world.reports(month="2026-09")["TDB-03"]) == (11, 1)
+
+
+def test_length_of_stay__of_those_who_left(world: Any, count_of: Counts) -> None:
+    world.admitted("left", start="2026-09-01", end="2026-10-01")
+    world.admitted("here")
+
+    assert count_of(world.reports()["TDB-04"]) == (30, 1)
