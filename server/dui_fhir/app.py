@@ -37,6 +37,7 @@ from dui_fhir.rest.plain_reads import PlainReads
 from dui_fhir.search.extract import Extractor
 from dui_fhir.search.options import SearchOptions
 from dui_fhir.service.engine import Engine
+from dui_fhir.service.graphql import operation as graphql
 from dui_fhir.service.operations import calendar_link, dmp_submit, served, sign, subscription
 from dui_fhir.service.standards import Standards
 from dui_fhir.settings import Settings, load
@@ -78,6 +79,7 @@ def build_engine(
             *host.operations(),
             *served(),
             *bulk(folders),
+            graphql.operation(),
             *terminology_operations(lambda r: standards.of(r.context.tenant, fresh=True).terminology),
             sign.operation(host),
             dmp_submit.operation(host),

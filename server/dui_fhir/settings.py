@@ -111,6 +111,12 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("dmp_lps_id", str, "dui-fhir", "Numéro de série du logiciel, dans le VIHF."),
     Setting("dmp_lps_approval", str, "NON-HOMOLOGUE", "Numéro d'homologation DMP du logiciel, dans le VIHF."),
     Setting("erase_allowed", bool, False, "Ouvrir $erase et $purge : effacement définitif, historique compris."),
+    # GraphQL
+    Setting("graphql_tokens_max", int, 5000, "Mots d'une requête GraphQL."),
+    Setting("graphql_depth_max", int, 20, "Niveaux d'une requête GraphQL, fragments compris."),
+    Setting("graphql_fields_max", int, 100_000, "Champs rendus par une requête GraphQL."),
+    Setting("graphql_resources_max", int, 2000, "Ressources lues par une requête GraphQL."),
+    Setting("graphql_bytes_max", int, 20_000_000, "Taille maximale d'une réponse GraphQL, en octets."),
     # bulk data
     Setting("bulk_dir", str, "", "Dossier des exports et imports ; vide = « bulk » dans le dossier des données."),
     Setting("bulk_lease_s", float, 30.0, "Durée après laquelle un export interrompu est repris, en secondes."),
