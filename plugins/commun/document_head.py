@@ -20,10 +20,21 @@ LABEL: Final = "urn:dui-fhir:label"
 PROTECTED_ADDRESS: Final = "adresse-protegee"
 ANONYMOUS: Final = "anonyme"
 NAMELESS: Final = "Personne accueillie sous anonymat"
+VERY_RESTRICTED: Final = "V"
+SILENT_LABELS: Final = ("cat-RDR", "cat-PDE", "cat-PSY", "cat-FIN", "cat-JUR", "consommation")
+"""Default of the parameter ``commun.documents_etiquettes_tues``."""
 _FR_CORE: Final = "https://hl7.fr/ig/fhir/core/StructureDefinition/"
 _FIELDS: Final = (
     "birth_name", "birth_given", "used_name", "used_given", "sex", "birth_date", "birth_place", "local_id",
 )  # fmt: skip
+
+
+def may_be_printed(resource: Mapping[str, Any], context: Context | None) -> bool:
+    """False for what is labelled very restricted, or of a category that no gathered document shows."""
+    labels = codes(part(resource, "meta", "security")) | codes(part(resource, "securityLabel"))
+    parameters = context.parameters if context else {}
+    silent = parameters.get("commun.documents_etiquettes_tues", SILENT_LABELS)
+    return VERY_RESTRICTED not in labels and labels.isdisjoint(silent)
 
 
 def is_anonymous(patient: Resource) -> bool:

@@ -14,14 +14,11 @@ from typing import Any, Final
 
 from dui_fhir.api import Context, DocumentKind, LegalMeasure, Resource
 
-from .document_head import is_anonymous, is_protected
+from .document_head import is_anonymous, is_protected, may_be_printed
 from .document_text import human_name, items, part, text
 from .gatherer import Gatherer, reference_of
 from .lenient import codes
 
-CONFIDENTIALITY: Final = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"
-VERY_RESTRICTED: Final = "V"
-SILENT_LABELS: Final = ("cat-RDR", "cat-PDE", "cat-PSY", "cat-FIN", "cat-JUR", "consommation")
 SILENT_MEASURES: Final = ("injonction-therapeutique",)
 ABSENT: Final = "http://hl7.org/fhir/uv/ips/CodeSystem/absent-unknown-uv-ips"
 MANY: Final = frozenset({"DocumentReference", "Encounter", "Observation", "QuestionnaireResponse"})
@@ -64,7 +61,7 @@ class Record:
         if key not in self._held:
             look = self.gather.every if type in MANY else self.gather.search
             found = look(type, ("patient", self.person), *params)
-            self._held[key] = [r for r in found if self._may_be_printed(r)]
+            self._held[key] = [r for r in found if may_be_printed(r, self.context)]
         return self._held[key]
 
     def use(self, resources: Iterable[Resource]) -> Iterator[Resource]:
@@ -78,11 +75,6 @@ class Record:
         """Note what was used since the last call as what this section shows."""
         self.entries[id] = list(dict.fromkeys(self._shown))
         self._shown = []
-
-    def _may_be_printed(self, resource: Resource) -> bool:
-        labels = codes(part(resource, "meta", "security")) | codes(resource.get("securityLabel"))
-        silent = self.context.parameters.get("commun.documents_etiquettes_tues", SILENT_LABELS)
-        return VERY_RESTRICTED not in labels and labels.isdisjoint(silent)
 
     @cached_property
     def stay(self) -> Resource | None:

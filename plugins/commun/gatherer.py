@@ -1,6 +1,6 @@
 """Reading for documents: each resource once, in a stable order, without what was entered in error."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from dui_fhir.api import Reader, Reference, Resource
@@ -15,10 +15,10 @@ _VALUES: Final = 50
 
 
 class Gatherer:
-    """Reads through one reader, each resource once."""
+    """Reads through one reader, each resource once; a search leaves out what ``shown`` says no of."""
 
-    def __init__(self, reader: Reader) -> None:
-        self._reader = reader
+    def __init__(self, reader: Reader, shown: Callable[[Resource], bool] = lambda resource: True) -> None:
+        self._reader, self.shown = reader, shown
         self._read: dict[str, Resource | None] = {}
 
     def get(self, reference: Any) -> Resource | None:
@@ -44,7 +44,7 @@ class Gatherer:
         for resource in found:
             self._read.setdefault(reference_of(resource), resource)
         kept = [r for r in found if text(r.get("status")) not in _GONE and text(r.get("lifecycleStatus")) not in _GONE]
-        return sorted((r for r in kept if not tags(r) & _MUTED_TAGS), key=order)
+        return sorted((r for r in kept if not tags(r) & _MUTED_TAGS and self.shown(r)), key=order)
 
     def search_all(self, type: str, param: str, references: Sequence[str]) -> list[Resource]:
         """Return the matches of a reference parameter that has one of many values, a few values at a time."""

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from dui_fhir.api import Context, Reader, Reference, Resource
 
-from .document_head import ins_of, is_protected, person_of, structure_of
+from .document_head import ins_of, is_protected, may_be_printed, person_of, structure_of
 from .document_text import (  # fmt: skip
     ORIGINS,
     concept,
@@ -50,7 +50,7 @@ def collect(care_plan: Resource, reader: Reader, context: Context | None = None)
     ``participants``, ``agreements`` (``person``, ``structure``), ``attachments``. Texts are French, dates ``JJ/MM/AAAA``,
     empty strings and lists where nothing is known.
     """
-    return _Project(care_plan, Gatherer(reader), context).content()
+    return _Project(care_plan, Gatherer(reader, lambda r: may_be_printed(r, context)), context).content()
 
 
 class _Project:
@@ -67,7 +67,7 @@ class _Project:
         """Find the objects of the project: its own, and those that aim at its objectives."""
         listed = [g for r in items(self.plan.get("goal")) if (g := self.gather.get(r))]
         mine = [g for g in self.goals_all if self.reference in plans_of_goal(g)]
-        goals = _unique([*mine, *listed])
+        goals = _unique([*mine, *(g for g in listed if self.gather.shown(g))])
         self.expectations = [g for g in goals if _kind(g) == "attente"]
         life = [g for g in self.goals_all if _kind(g) == "projet-vie"]
         self.life_projects = _unique([*life, *(g for g in goals if _kind(g) == "projet-vie")])
@@ -237,7 +237,7 @@ class _Project:
             value_of(e) for g in self.objectives for e in extensions(g, f"{_EXTENSION}tddui-evaluation-reference")
         ]
         wanted += [v for t in self.tasks for v in _inputs(t, "evaluation")]
-        referred = [r for w in wanted if (r := self.gather.get(w))]
+        referred = [r for w in wanted if (r := self.gather.get(w)) and self.gather.shown(r)]
         newest: dict[str, Resource] = {}
         for response in sorted(found, key=lambda r: text(r.get("authored"))):
             newest[text(response.get("questionnaire")).partition("|")[0]] = response
@@ -255,7 +255,11 @@ class _Project:
 
     def _evaluation_line(self, reference: Any) -> str:
         response = self.gather.get(reference)
-        if response is None or response.get("resourceType") != "QuestionnaireResponse":
+        if (
+            response is None
+            or response.get("resourceType") != "QuestionnaireResponse"
+            or not self.gather.shown(response)
+        ):
             return ""
         words = self._evaluation(response)
         head = f"{words['title']} : {words['result']}" if words["result"] else words["title"]
@@ -286,7 +290,7 @@ class _Project:
         holders = [self.plan, *self.objectives, *self.needs]
         references = [value_of(e) for h in holders for e in extensions(h, f"{_EXTENSION}tddui-attachment")]
         references += [v for t in self.tasks for v in _inputs(t, "pieceJointe")]
-        titles = [_document_title(d) for r in references if (d := self.gather.get(r))]
+        titles = [_document_title(d) for r in references if (d := self.gather.get(r)) and self.gather.shown(d)]
         return list(dict.fromkeys(t for t in titles if t))
 
 

@@ -18,6 +18,7 @@ Sections = Callable[..., dict[str, dict[str, Any]]]
 PROTECTED = {"security": [{"system": "urn:dui-fhir:label", "code": "adresse-protegee"}]}
 ANONYMOUS = {**PATIENT, "meta": {"tag": [{"system": "urn:dui-fhir:tag", "code": "anonyme"}]}}
 SECRET = "Un secret"
+TDDUI = "https://interop.esante.gouv.fr/ig/fhir/tddui/StructureDefinition"
 
 
 def all_text(found: dict[str, dict[str, Any]]) -> str:
@@ -44,6 +45,33 @@ def test_gathered__labelled_resource__is_not_in_the_bundle_either(generate: Make
               "meta": {"security": [{"system": "urn:dui-fhir:label", "code": "cat-RDR"}]}}  # fmt: skip
     written = generate(PATIENT, secret, *health(), kind="dlu").writes
     assert not [w for w in written if "data" in w and SECRET.encode() in b64decode(w["data"])]
+
+
+@pytest.mark.parametrize("code", ["cat-NUR", "V", "cat-RDR", "cat-PSY"])
+def test_project__labelled_evaluation_or_objective__is_not_shown_since_a_project_may_leave(
+    generate: Make, code: str
+) -> None:
+    label = {"meta": {"security": [{"system": "urn:dui-fhir:label", "code": code}]}}
+    plan, *rest = plan_with_goal()
+    grid = {"resourceType": "QuestionnaireResponse", "id": "s", "status": "completed", "subject": PERSON,
+            "authored": "2026-01-02",
+            "questionnaire": "urn:q:addictions",
+            "item": [{"linkId": "resultat-eval", "answer": [{"valueString": SECRET}]}], **label}  # fmt: skip
+    goal = {**rest[1], "id": "secret", "description": {"text": SECRET}, **label}
+    listed = {**plan, "goal": [{"reference": "Goal/secret"}]}
+    paper = {"resourceType": "DocumentReference", "id": "d", "status": "current", "description": SECRET, **label}
+    attached = {"url": f"{TDDUI}/tddui-attachment", "valueReference": {"reference": "DocumentReference/d"}}
+    evaluated = {
+        "url": f"{TDDUI}/tddui-evaluation-reference",
+        "valueReference": {"reference": "QuestionnaireResponse/s"},
+    }
+    shown = {**rest[1], "extension": [*rest[1]["extension"], evaluated]}
+    written = generate(
+        {**listed, "extension": [attached]}, rest[0], shown, rest[2], grid, goal, paper, kind="ppa"
+    ).writes
+    found = words(written).count(SECRET)
+    assert found >= 4 if code == "cat-NUR" else found == 0, "each place would show it"
+    assert "Marcher seule" in words(written)
 
 
 @pytest.mark.parametrize("kind", ["dlu", "synthese", "transfert-urgences"])
