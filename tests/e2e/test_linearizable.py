@@ -14,7 +14,7 @@ from bench import linear
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
-CLIENTS, UPDATES = 8, 60
+CLIENTS, UPDATES = 8, 500
 
 
 def test_updates__eight_clients_with_if_match__each_acknowledged_is_one_version_of_one_chain(server: Any) -> None:

@@ -1,10 +1,13 @@
 """Folding: what makes texts comparable."""
 
+import sys
+import unicodedata
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dui_fhir.search.fold import fold, fold_token, words
+from dui_fhir.search.fold import _COMBINING_END, _folded, _without_accents, fold, fold_token, words
 
 
 @pytest.mark.parametrize(
@@ -47,3 +50,13 @@ def test_words__any_text__are_folded_letters_and_digits(text):
 
 def test_fold_token__code__ignores_case_and_keeps_accents():
     assert fold_token("MR-Été") == "mr-été"
+
+
+def test_combining_characters__all_of_unicode__are_before_the_end_of_the_table():
+    beyond = (chr(code) for code in range(_COMBINING_END, sys.maxunicode + 1))
+    assert not any(map(unicodedata.combining, beyond))
+
+
+@given(st.text(alphabet=st.characters(max_codepoint=0x2030)))
+def test_fold__usual_letters_by_table__same_as_one_by_one(text):
+    assert _without_accents(text) == _folded(text)
