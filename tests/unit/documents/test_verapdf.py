@@ -16,6 +16,8 @@ from dui_fhir.documents import TypstRenderer
 
 ROOT = Path(__file__).parents[3]
 HERE = Path(__file__).parent / "verapdf"
+SECTIONED = ("document", "synthese", "contrat-falc")
+"""Layouts of documents made of sections."""
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +39,9 @@ def test_pdfa__every_kind_of_content__verapdf_finds_compliant(
     renderer, template = TypstRenderer(), ROOT / "plugins" / "pa" / "templates" / "ppa.typ"
     for name, data in cases.items():
         (tmp_path / f"{name}.pdf").write_bytes(renderer.pdf(template, data))
+    for name in SECTIONED:
+        made = renderer.pdf(ROOT / "plugins/commun/templates" / f"{name}.typ", _sections(cases["qualified"]))
+        (tmp_path / f"{name}.pdf").write_bytes(made)
     (tmp_path / "not-pdfa.pdf").write_bytes(_plain_pdf())
     files = sorted(str(f) for f in tmp_path.glob("*.pdf"))
     done = subprocess.run(
@@ -44,7 +49,22 @@ def test_pdfa__every_kind_of_content__verapdf_finds_compliant(
     )
     verdicts = dict(line.split("\t") for line in done.stdout.splitlines() if "\t" in line)
     assert verdicts.pop("not-pdfa.pdf") != "compliant", "the judge sees nothing"
-    assert verdicts == {f"{name}.pdf": "compliant" for name in cases}
+    assert verdicts == {f"{name}.pdf": "compliant" for name in (*cases, *SECTIONED)}
+
+
+def _sections(data: dict[str, Any]) -> dict[str, Any]:
+    """A document made of one section with each sort of part."""
+    blocks = [
+        {"kind": "fields", "pairs": [["Depuis le", "01/06/2025"]]},
+        {"kind": "table", "header": ["Nom", "Lien"], "widths": [2, 1], "rows": [["Paul MARTIN", "Fils"], ["Ève", ""]]},
+        {"kind": "list", "items": ["Un risque"]},
+        {"kind": "text", "text": "Une phrase. Une autre."},
+        {"kind": "sub", "title": "Dessous", "blocks": []},
+        {"kind": "note", "text": "Une remarque."},
+    ]
+    ids = ("parties", "objectifs", "tarifs")
+    sections = [{"id": i, "title": i, "required": False, "empty": False, "blocks": blocks} for i in ids]
+    return {**data, "sections": sections, "signatures": [], "document": {**data["document"], "kind": "dipc"}}
 
 
 def _plain_pdf() -> bytes:
