@@ -73,3 +73,19 @@ def test_export__worker_then_server_killed__every_resource_comes_once(served: An
     served.stop(signal.SIGKILL)
     served.start()
     assert _ids(served, _finished(served, url, lambda: None)) == expected
+
+
+def test_transaction_put_off__server_killed_right_after__is_done_once_and_answered(served: Any) -> None:
+    entries = [{"resource": {"resourceType": "Patient"}, "request": {"method": "POST", "url": "Patient"}}] * 50
+    bundle = {"resourceType": "Bundle", "type": "transaction", "entry": entries}
+
+    accepted = served.client.post("/fhir", json=bundle, headers={"Prefer": "respond-async"})
+    served.stop(signal.SIGKILL)
+    served.start()
+    answer = _finished(served, accepted.headers["Content-Location"], lambda: None)
+
+    assert accepted.status_code == 202
+    assert (answer["type"], len(answer["entry"])) == ("transaction-response", 50)
+    told = sorted(e["response"]["location"].split("/")[1] for e in answer["entry"])
+    found = served.client.get("/fhir/Patient?_count=1000").json()
+    assert sorted(e["resource"]["id"] for e in found["entry"]) == told
