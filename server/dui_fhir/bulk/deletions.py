@@ -67,5 +67,5 @@ def _referrers(call: Call, type: str, id: str, source_type: str, param: str) -> 
 def _entry(call: Call, version: Version | None) -> Entry | None:
     if version is None or version.deleted:
         return None
-    index = call.engine.extractor.extract(version.resource())
+    index = call.tuned.extractor.extract(version.resource(), bases=(call.request.base_url,))
     return Entry(type=version.type, id=version.id, instant_ms=version.instant_ms, index=index)
