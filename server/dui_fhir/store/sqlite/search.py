@@ -264,8 +264,10 @@ class Leads:
         if len(best.source.parts) == 1:
             query = _part(best.source.parts[0], "q.id, q.rid", tested)
         else:
+            # rows that tell the same are tested once
             columns = "q.id, q.rid, q.g" if best.source.extra != TRUE else "q.id, q.rid"
-            query = concat("SELECT DISTINCT q.id, q.rid FROM (", _rows(best.source, columns), ") q WHERE ", tested)
+            rows = _rows(best.source, columns)
+            query = concat("SELECT q.id, q.rid FROM (SELECT DISTINCT * FROM (", rows, ")) q WHERE ", tested)
         return query, found, inner.gathered_us(best)
 
 
