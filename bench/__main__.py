@@ -33,7 +33,9 @@ def main() -> int:
     parser.add_argument("--tenants", type=int, default=200, help="organismes de tenants (défaut 200)")
     parser.add_argument("--until", type=int, default=1_000_000, help="ressources de curve (défaut 1 000 000)")
     parser.add_argument("--persons", type=int, default=60, help="personnes de day (défaut 60)")
-    parser.add_argument("--data", help="dossier gardé de curve, repris là où il en est (défaut : un dossier passager)")
+    parser.add_argument(
+        "--data", help="dossier gardé de curve et de search, repris là où il en est (défaut : un dossier passager)"
+    )
     parser.add_argument(
         "--updates", type=int, default=5_000, help="modifications de chaque client de linear (défaut 5 000)"
     )

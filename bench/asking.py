@@ -3,10 +3,9 @@
 import json
 import sys
 import urllib.request
-from pathlib import Path
 from typing import Any
 
-from bench import load, machine
+from bench import load
 from bench.meter import print_memory
 
 
@@ -48,13 +47,6 @@ def total_of(port: int, type: str) -> int:
 def memory(pid: int) -> None:
     """Print the memory of a server and of each of its processes."""
     print_memory(pid)
-
-
-def cost(outcome: load.Outcome, cpu_s: float, folder: Path | None = None) -> None:
-    """Print what a thousand requests cost, and the disk where a data folder is given."""
-    print(f"  processeur {cpu_s / max(1, len(outcome.latencies_s)) * 1000:.2f} s pour 1 000 requêtes")
-    if folder is not None:
-        print(f"  disque     {machine.disk_mb(folder):.1f} Mo")
 
 
 def kinds(outcome: load.Outcome) -> None:

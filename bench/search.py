@@ -12,8 +12,9 @@ from datetime import timedelta
 from pathlib import Path
 from urllib.parse import parse_qsl, urlencode
 
-from bench import load, machine, servers
-from bench.asking import cost, gate, get, kinds, memory
+from bench import load, servers
+from bench.asking import gate, get, kinds
+from bench.meter import Meter
 from bench.search_corpus import (
     DAYS,
     FAMILIES,
@@ -242,19 +243,15 @@ def search(folder: Path, options: argparse.Namespace) -> None:
         draws = DRAWS if len(corpus.patients) * PER_PERSON < LARGE else 1
         drawn = [shape for n in range(draws) for shape in shapes(corpus, random.Random(n))]
         gate(all([_right(port, s, dates) for s in drawn]), f"{len(drawn)} recherches rendent ce que dit le corpus")
-        before = machine.cpu_s(machine.tree(running.pid))
-        outcome = load.run(port, _mixed(corpus), clients=options.clients, seconds=options.seconds * 2)
-        used = machine.cpu_s(machine.tree(running.pid)) - before
+        with Meter(running.pid, folder) as meter:
+            outcome = load.run(port, _mixed(corpus), clients=options.clients, seconds=options.seconds * 2)
         print("  mêlées    ", outcome.line())
         kinds(outcome)
-        cost(outcome, used, folder / "data")
-        resources = len(corpus.patients) * PER_PERSON
-        print(f"             {machine.disk_mb(folder / 'data') * 1e6 / resources:.0f} octets par ressource")
+        meter.report(outcome, resources=len(corpus.patients) * PER_PERSON)
         alone = load.run(port, _mixed(corpus), clients=1, seconds=options.seconds)
         print("  un client ", alone.line())
         kinds(alone)
         _beside(folder / "data", corpus, alone, options.seconds)
-        memory(running.pid)
 
 
 def _beside(data: Path, corpus: Corpus, alone: load.Outcome, seconds: float) -> None:
@@ -293,7 +290,7 @@ def _mixed(corpus: Corpus) -> Iterator[bytes]:
 
 def everything(folder: Path, options: argparse.Namespace) -> None:
     """$everything d'une personne de 700 ressources."""
-    with servers.dui(folder, options.workers) as (port, _running):
+    with servers.dui(folder, options.workers) as (port, running):
         rng = random.Random(3)
         subject = {"reference": "Patient/p"}
         resources: list[Resource] = [{"resourceType": "Patient", "id": "p", "name": [{"family": "MESURE"}]}]
@@ -310,5 +307,7 @@ def everything(folder: Path, options: argparse.Namespace) -> None:
         )
         request = load.get("/fhir/Patient/p/$everything?_count=1000")
         for clients in (1, 4):
-            outcome = load.run(port, itertools.repeat(request), clients=clients, seconds=options.seconds)
+            with Meter(running.pid, folder) as meter:
+                outcome = load.run(port, itertools.repeat(request), clients=clients, seconds=options.seconds)
             print(f"  {clients} client(s)", outcome.line())
+            meter.report(outcome)
