@@ -27,6 +27,8 @@ WALKED_US, GATHERED_US, SORTED_US, PROBE_US, KEY_US = 0.1, 0.1, 0.3, 0.5, 1.0
 key. Measured on warm pages; only their ratios matter."""
 SAMPLED = 10_000
 """Candidates that are tested for a total, where an estimate will do."""
+UNTESTED = 10
+"""So many times more of them are counted where there is nothing to test."""
 ALL = 1 << 62
 UNKNOWN_SHARE = 0.5
 """Of resources that satisfy a node about which nothing can be counted."""
@@ -304,19 +306,20 @@ class TypeSearch:
     def about(self) -> tuple[int, bool]:
         """Return how many resources match, and True where that is exact: where there are few candidates, or nothing to test.
 
-        Otherwise the first :data:`SAMPLED` candidates are tested, and tell for all of them.
+        Otherwise the first candidates are tested, and tell for all of them.
         """
         if self._live == 0 or not self._conjuncts:
             return self._live, True
         leads = Leads(self._connection, self._dictionary, self._scope, self._conjuncts)
         source = self._all_from(leads)
         columns = "q.id, q.rid" + ", q.g" * (source.extra != TRUE)
-        sample = concat("SELECT * FROM (", _rows(source, columns), f") LIMIT {SAMPLED}")
         tested = all_of([source.extra, leads.probes(source)])
+        most = SAMPLED * (UNTESTED if tested == TRUE else 1)
+        sample = concat("SELECT * FROM (", _rows(source, columns), f") LIMIT {most}")
         matching = self._one(concat("SELECT count(DISTINCT q.rid) FROM (", sample, ") q WHERE ", tested))
-        if self._one(concat("SELECT count(*) FROM (", sample, ")")) < SAMPLED:
+        if self._one(concat("SELECT count(*) FROM (", sample, ")")) < most:
             return matching, True
-        return _rounded(matching * self._size(source) / SAMPLED), False
+        return _rounded(matching * self._size(source) / most), False
 
     def _size(self, source: Source) -> int:
         """Return how many rows a source has, lately."""
