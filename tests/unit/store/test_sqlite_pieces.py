@@ -1,5 +1,7 @@
 """The pieces of the SQLite store that need no file."""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,6 +15,7 @@ from dui_fhir.domain.query import AllOf, Chain, Not, Query, SortKey, TokenIs
 from dui_fhir.search.match import holds
 from dui_fhir.store.prefix import prefix_end
 from dui_fhir.store.sqlite import driver, wire
+from dui_fhir.store.sqlite.dictionary import Sizes
 from dui_fhir.store.sqlite.rows import DATE_WIDTHS_MS, Cell, cells, forward, width
 from dui_fhir.store.sqlite.sql import FALSE, TRUE, Sql, all_of, among, any_of, concat, union
 from dui_fhir.store.sqlite.values import compare, span
@@ -193,3 +196,23 @@ def test_check_version__before_the_fix__is_refused():
     with pytest.raises(ConfigurationError) as error:
         driver.check_version((3, 51, 2))
     assert error.value.issues[0].id == "store-sqlite-too-old"
+
+
+def test_sizes__counted_up_to_a_depth__answer_what_that_depth_can_tell(monkeypatch):
+    sizes = Sizes()
+    sizes.put("small", 256, 9)
+    sizes.put("cut", 256, 256)
+    assert [sizes.get("small", depth) for depth in (4, 256, 4096)] == [4, 9, 9]
+    assert [sizes.get("cut", depth) for depth in (16, 256, 4096)] == [16, 256, None]
+    assert sizes.get("other", 1) is None
+
+
+def test_sizes__old__are_counted_again_the_large_ones_later(monkeypatch):
+    sizes = Sizes()
+    sizes.put("small", 16_384, 9)
+    sizes.put("large", 16_384, 9_000)
+    now = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now + 61)
+    assert (sizes.get("small", 256), sizes.get("large", 256)) == (None, 256)
+    monkeypatch.setattr(time, "monotonic", lambda: now + 601)
+    assert sizes.get("large", 256) is None

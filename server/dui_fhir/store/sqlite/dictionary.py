@@ -10,6 +10,8 @@ from dui_fhir.store.sqlite.rows import CellKind
 SYSTEMS_REMEMBERED_MAX = 100_000
 SIZES_REMEMBERED_MAX = 5_000
 SIZES_REMEMBERED_S = 60.0
+LARGE, LARGE_REMEMBERED_S = 4096, 600.0
+"""What is large stays so for longer, and costs more to count."""
 
 
 class Sizes:
@@ -30,7 +32,8 @@ class Sizes:
         """Remember what was counted up to ``depth``."""
         if len(self._known) >= SIZES_REMEMBERED_MAX:
             self._known.clear()
-        self._known[rows] = depth, size, time.monotonic() + SIZES_REMEMBERED_S
+        seconds = LARGE_REMEMBERED_S if size >= LARGE else SIZES_REMEMBERED_S
+        self._known[rows] = depth, size, time.monotonic() + seconds
 
 
 class Dictionary:
