@@ -25,6 +25,9 @@ class Setting:
     deprecated: str = ""
 
 
+ALL_CORRIDORS = ["commun", "pa", "dom", "ph", "pde", "pds", "ahi", "pjm"]
+"""Those shipped. Where two have a document of one type, the first wins."""
+
 SETTINGS: tuple[Setting, ...] = (
     # where things are
     Setting("data_dir", str, "data", "Dossier des données (bases, journaux, clés)."),
@@ -39,7 +42,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("default_tenant", str, "demo", "Organisme servi sous /fhir."),
     Setting("page_key", str, "", "Secret des liens de page, commun aux serveurs d'une base ; vide = fichier dans les données."),
     # plugins
-    Setting("plugins", list, ["commun", "pa", "dom"], "Couloirs actifs, dans l'ordre ; le tronc commun l'est toujours."),
+    Setting("plugins", list, ALL_CORRIDORS, "Couloirs actifs, dans l'ordre ; le tronc commun l'est toujours."),
     Setting("plugin_folders", list, [], "Dossiers de couloirs chargés en plus, sans installation."),
     # FHIR
     Setting("time_zone", str, "Europe/Paris", "Fuseau des dates écrites sans décalage horaire."),

@@ -14,7 +14,7 @@ from dui_fhir.domain.context import Context
 from dui_fhir.plugin_host import PluginHost
 
 PLUGINS = Path(__file__).parents[3] / "plugins"
-FILES = sorted(PLUGINS.glob("*/examples/*/*.json"))
+FILES = sorted(f for kind in ("valid", "invalid", "warning") for f in PLUGINS.glob(f"*/examples/{kind}/*.json"))
 STRINGS = ["", "x", "2026-13-45", "2026-01-01T99:00", "9999", "9999-12-31", "0001-01-01", "é" * 300]
 ALL = ("pa", "ph", "dom", "pde", "pds", "ahi", "pjm")
 
