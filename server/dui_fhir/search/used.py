@@ -1,8 +1,9 @@
 """Which parameters a parsed search asks the index for, each with the type it is asked on."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import fields, is_dataclass
-from typing import Any
+from functools import cache
+from typing import Any, cast
 
 from dui_fhir.domain.index import stem
 from dui_fhir.domain.query import Chain, Has
@@ -18,6 +19,11 @@ def used(search: ParsedSearch) -> frozenset[tuple[str | None, str]]:
     return frozenset(found)
 
 
+@cache
+def _names(kind: Any) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind)) if is_dataclass(kind) else ()
+
+
 def _of_node(node: Any, types: Iterable[str | None]) -> Iterator[tuple[str | None, str]]:
     if isinstance(node, Chain):
         yield from ((type, node.param) for type in types)
@@ -25,10 +31,10 @@ def _of_node(node: Any, types: Iterable[str | None]) -> Iterator[tuple[str | Non
     elif isinstance(node, Has):
         yield node.type, node.param
         yield from _of_node(node.node, (node.type,))
-    elif is_dataclass(node):
-        for field in fields(node):
-            value = getattr(node, field.name)
-            if field.name == "param":
+    else:
+        for name in _names(cast(Hashable, type(node))):
+            value = getattr(node, name)
+            if name == "param":
                 yield from ((type, stem(value)) for type in types)
             elif isinstance(value, tuple):
                 for one in value:
