@@ -125,6 +125,18 @@ def status(resource: Mapping[str, Any]) -> str:
     return STATUSES.get(kind, {}).get(code, code)
 
 
+_RELATIONS: Final = {
+    "CHILD": "enfant", "SON": "fils", "DAU": "fille", "SONC": "fils", "DAUC": "fille", "SIB": "frère ou sœur",
+    "SIS": "sœur", "BRO": "frère", "NSIS": "sœur", "NBRO": "frère", "PRN": "parent", "MTH": "mère", "FTH": "père",
+    "NMTH": "mère", "NFTH": "père", "SPS": "conjoint", "HUSB": "mari", "WIFE": "épouse", "DOMPART": "partenaire",
+    "GRPRN": "grand-parent", "GRMTH": "grand-mère", "GRFTH": "grand-père", "GRNDCHILD": "petit-enfant",
+    "GRNDSON": "petit-fils", "GRNDDAU": "petite-fille", "AUNT": "tante", "UNCLE": "oncle", "COUSN": "cousin",
+    "NIECE": "nièce", "NEPHEW": "neveu", "CHLDINLAW": "gendre ou belle-fille", "FRND": "ami", "NBOR": "voisin",
+    "GUARD": "tuteur", "ECON": "personne à prévenir", "NOK": "proche", "FAMMEMB": "famille", "EXT": "famille éloignée",
+}  # fmt: skip
+"""Relations of v3-RoleCode, for a coding that gives no words. A code that only looks like one has its own words or system."""
+
+
 def concept(value: Any) -> str:
     """Return the words of a CodeableConcept or Coding: text, else displays, else codes (absence codes excluded)."""
     if isinstance(value, list):
@@ -133,7 +145,7 @@ def concept(value: Any) -> str:
         return text(part(value, "text"))
     found = items(part(value, "coding")) or ([value] if isinstance(value, dict) else [])
     words = [
-        text(c.get("display")) or text(c.get("code"))
+        text(c.get("display")) or _RELATIONS.get(text(c.get("code")), text(c.get("code")))
         for c in found
         if "data-absent-reason" not in text(c.get("system"))
     ]

@@ -338,3 +338,12 @@ def test_every_kind__nothing_in_the_file__every_section_is_empty_or_says_not_con
                 bare: Resource = {"resourceType": "Patient", "id": "p"}
                 for found in sections(bare, kind=kind.id, corridor=corridor).values():
                     assert found["empty"] or found["id"] == "pieces-remises", (corridor, kind.id, found["id"])
+
+
+def test_relation__code_without_words__is_said_in_french():
+    from dui_fhir_plugins.commun.document_text import concept
+
+    sister = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v3-RoleCode", "code": "SIS"}]}
+    assert concept(sister) == "sœur"
+    assert concept({"coding": [{**sister["coding"][0], "display": "Sœur cadette"}]}) == "Sœur cadette"
+    assert concept({"coding": [{"system": "urn:x", "code": "autre"}]}) == "autre"
