@@ -173,12 +173,17 @@ _extractor = Extractor()
 
 
 def count(file: Path) -> int:
-    """Return how many resources a tenant's file holds; 0 where there is none."""
+    """Return how many resources of the corpus a tenant's file holds; 0 where there is no file."""
     if not file.exists():
         return 0
     connection = driver.connect(file, read_only=True, cache_mib=1)
     try:
-        return int(connection.execute("SELECT sum(live) FROM type").fetchone()[0] or 0)
+        return int(
+            connection.execute(
+                "SELECT sum(live) FROM type WHERE name IN ('Patient', 'Encounter', 'Observation')"
+            ).fetchone()[0]
+            or 0
+        )
     finally:
         connection.close()
 
