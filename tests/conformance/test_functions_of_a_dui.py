@@ -100,6 +100,12 @@ FUNCTIONS: dict[str, tuple[dict[str, Any], str]] = {
          "category": [coded("partage-hors-equipe", "urn:dui-fhir:consent")]},
         "Consent?patient=Patient/p&category=urn:dui-fhir:consent|partage-hors-equipe&status=active",
     ),
+    "D-14": (
+        {"resourceType": "DocumentReference", "status": "current", "subject": PERSON, "date": "2026-01-12T10:00:00Z",
+         "type": coded("51851-4", "http://loinc.org"), "category": [coded("livret-accueil", "urn:dui-fhir:document")],
+         "content": [{"attachment": {"contentType": "application/pdf", "url": "Binary/livret"}}]},
+        "DocumentReference?patient=Patient/p&category=urn:dui-fhir:document|livret-accueil",
+    ),
 }  # fmt: skip
 
 

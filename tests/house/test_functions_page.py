@@ -19,7 +19,8 @@ NUMBERS = {
     "R": range(1, 26),
     "SYS": range(1, 22),
 }
-LATER = re.compile(r"à venir \(ticket [456]\)|documentation")
+LATER = re.compile(r"à venir \(ticket [56]\)|documentation")
+"""Access, connectors and interface come with tickets 5 and 6; whatever the corridors bring is there."""
 PROOF = re.compile(r"`(tests/[a-z0-9_/]+\.py)` (\S+)")
 
 
@@ -47,4 +48,4 @@ def test_row__call_and_proof__are_there(row: tuple[str, ...]) -> None:
 def test_rows__proven__are_more_than_half_of_what_software_does() -> None:
     software = [row for row in ROWS if row[3] != "documentation"]
     proven = [row for row in software if PROOF.fullmatch(row[3])]
-    assert len(proven) >= 55, f"{len(proven)} of {len(software)}"
+    assert len(proven) >= 70, f"{len(proven)} of {len(software)}"
