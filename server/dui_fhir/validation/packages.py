@@ -5,11 +5,13 @@ Nothing is ever extracted as it is named: each resource is parsed, reduced to it
 files of ours, named by number. A package lives in ``<folder>/<id>#<version>``.
 """
 
+import gzip
 import re
 import shutil
 import tarfile
 import tempfile
 import zlib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,7 +66,8 @@ def add(path: Path, store_dir: Path) -> Package:
     """Read a package and put its resources in ``store_dir``; an added version replaces the same one.
 
     Returns: the package, with the dependencies that ``store_dir`` lacks. Raises: Unprocessable (``validation-package``):
-    no package, a link, a path that leaves it, too many or too large files, a resource that is no JSON.
+    no package, a link, a path that leaves it, too many or too large files, a resource that is no JSON, another release of
+    FHIR than R4, a canonical defined twice, profiles that derive from one another.
     """
     try:
         manifest, rows = _read(path)
@@ -191,8 +194,9 @@ class PackageTerminology:
 def _read(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     manifest: dict[str, Any] | None = None
     rows: list[dict[str, Any]] = []
-    with tarfile.open(path, "r:gz") as archive:
-        for name, data in _members(archive, path.stat().st_size):
+    packed_bytes = path.stat().st_size
+    with _Unfolded(path, packed_bytes) as file, tarfile.open(fileobj=file, mode="r|") as archive:
+        for name, data in _members(archive, packed_bytes):
             if name == "package.json":
                 manifest = _object(data, name)
             elif name != ".index.json":
@@ -202,6 +206,24 @@ def _read(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     if manifest is None:
         raise _invalid("Le paquet n'a pas de fichier package/package.json.", "no manifest")
     return manifest, rows
+
+
+class _Unfolded(gzip.GzipFile):
+    """The bytes of an archive, counted as they unfold: headers of the tar format have a size of their own, any size."""
+
+    def __init__(self, path: Path, packed_bytes: int) -> None:
+        super().__init__(path, "rb")
+        self._packed_bytes, self._total_bytes = packed_bytes, 0
+
+    def read(self, size: int | None = -1) -> bytes:
+        """Return the next bytes. Raises: Unprocessable beyond the ratio or the size allowed, slack for headers included."""
+        data = super().read(size)
+        self._total_bytes += len(data)
+        if self._total_bytes > TOTAL_BYTES_MAX + FILES_MAX * 2 * tarfile.BLOCKSIZE:
+            raise _invalid("Le paquet est trop volumineux une fois déplié.", "size limit")
+        if self._total_bytes > max(_RATIO_FLOOR_BYTES, self._packed_bytes * RATIO_MAX):
+            raise _invalid("Le paquet se déplie bien au-delà de sa taille.", "compression ratio limit")
+        return data
 
 
 def _members(archive: tarfile.TarFile, packed_bytes: int) -> Iterator[tuple[str, bytes]]:
@@ -247,6 +269,9 @@ def _described(manifest: Mapping[str, Any], rows: list[dict[str, Any]]) -> Packa
     id, version = str(manifest.get("name", "")), str(manifest.get("version", ""))
     if _ID.fullmatch(id) is None or _VERSION.fullmatch(version) is None:
         raise _invalid("Le paquet n'a ni nom ni version corrects.", "name or version")
+    _refuse_other_release(manifest)
+    _refuse_twice(rows)
+    _refuse_circle(rows)
     dependencies = manifest.get("dependencies")
     counts: dict[str, int] = {}
     for row in rows:
@@ -259,6 +284,47 @@ def _described(manifest: Mapping[str, Any], rows: list[dict[str, Any]]) -> Packa
         dependencies={str(k): str(v) for k, v in dependencies.items()} if isinstance(dependencies, dict) else {},
         counts=dict(sorted(counts.items())),
     )
+
+
+def _refuse_other_release(manifest: Mapping[str, Any]) -> None:
+    """R4 and R4B pass; a manifest that names no release is taken at its word."""
+    named = manifest.get("fhirVersions") or manifest.get("fhir-version-list")
+    releases = [str(r) for r in named] if isinstance(named, list) else []
+    if releases and not any(r.startswith("4.") for r in releases):
+        raise _invalid(
+            f"Ce paquet est écrit pour FHIR {', '.join(releases)[:60]} ; ce serveur est en R4.", "FHIR release"
+        )
+
+
+def _refuse_twice(rows: list[dict[str, Any]]) -> None:
+    held = Counter((r["resourceType"], r["url"], str(r.get("version"))) for r in rows if _has_url(r))
+    twice = next((url for (_, url, _), count in held.items() if count > 1), None)
+    if twice is not None:
+        raise _invalid(f"Le paquet définit deux fois « {twice[:200]} ».", "duplicate canonical")
+
+
+def _refuse_circle(rows: list[dict[str, Any]]) -> None:
+    """Source: FHIR R4, StructureDefinition.baseDefinition: a derivation ends at a type of the specification."""
+    parents = {r["url"]: _parent(r) for r in rows if r["resourceType"] == "StructureDefinition" and _has_url(r)}
+    ended: set[str] = set()
+    for start in parents:
+        seen: dict[str, None] = {}
+        at = start
+        while at in parents and at not in ended and at not in seen:
+            seen[at] = None
+            at = parents[at]
+        if at in seen:
+            raise _invalid(f"Le profil « {at[:200]} » dérive de lui-même.", "cyclic derivation")
+        ended.update(seen)
+
+
+def _has_url(row: dict[str, Any]) -> bool:
+    return isinstance(row.get("url"), str)
+
+
+def _parent(row: dict[str, Any]) -> str:
+    base = row.get("baseDefinition")
+    return base.partition("|")[0] if isinstance(base, str) else ""
 
 
 def _write(folder: Path, package: Package, rows: list[dict[str, Any]]) -> None:

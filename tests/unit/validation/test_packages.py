@@ -1,5 +1,6 @@
 """validation/packages.py: packages from outside, read without trust."""
 
+import gzip
 import io
 import json
 import tarfile
@@ -141,6 +142,24 @@ def test_add__unsafe_member__is_refused_and_nothing_written(
         ({"package/package.json": {"name": "../up", "version": "1"}}, "name or version"),
         ({"package/package.json": _manifest(), "package/A.json": b"not json"}, "not a JSON object"),
         ({"package/package.json": b"[]"}, "not a JSON object"),
+        ({"package/package.json": _manifest(fhirVersions=["5.0.0"])}, "FHIR release"),
+        (
+            {
+                "package/package.json": _manifest(),
+                "package/a.json": _profile("1.0.0"),
+                "package/b.json": _profile("1.0.0", 0),
+            },
+            "duplicate canonical",
+        ),
+        ({"package/package.json": _manifest(), "package/a.json": _profile("1") | {"baseDefinition": URL}}, "cyclic"),
+        (
+            {
+                "package/package.json": _manifest(),
+                "package/a.json": _profile("1") | {"baseDefinition": URL + "-b"},
+                "package/b.json": _profile("1") | {"url": URL + "-b", "baseDefinition": URL + "|1"},
+            },
+            "cyclic",
+        ),
     ],
 )
 def test_add__package_that_is_none__is_refused(tmp_path: Path, files: dict[str, Any], diagnostics: str) -> None:
@@ -175,6 +194,31 @@ def test_add__bomb__is_refused_by_its_ratio(tmp_path: Path, monkeypatch: pytest.
 
     with pytest.raises(Unprocessable, match="ratio"):
         add(_tgz(tmp_path / "x.tgz", files), tmp_path / "ig")
+
+
+@pytest.mark.parametrize("type", [tarfile.XHDTYPE, tarfile.GNUTYPE_LONGNAME])
+def test_add__bomb_in_a_header_of_the_archive__is_refused_by_its_ratio(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, type: bytes
+) -> None:
+    monkeypatch.setattr(packages, "_RATIO_FLOOR_BYTES", 100_000)
+    info = _info("package/a.json", type)
+    info.size = 20_000_000
+    path = tmp_path / "x.tgz"
+    with gzip.open(path, "wb") as file:
+        file.write(info.tobuf() + bytes(info.size))
+
+    with pytest.raises(Unprocessable, match="ratio"):
+        add(path, tmp_path / "ig")
+
+
+def test_add__two_versions_of_one_profile_and_several_releases__is_accepted(tmp_path: Path) -> None:
+    files = {
+        "package/package.json": _manifest(fhirVersions=["4.0.1", "5.0.0"]),
+        "package/a.json": _profile("1.0.0"),
+        "package/b.json": _profile("1.1.0"),
+    }
+
+    assert add(_tgz(tmp_path / "x.tgz", files), tmp_path / "ig").counts == {"StructureDefinition": 2}
 
 
 def test_add__again__replaces_what_was_there(tmp_path: Path) -> None:
