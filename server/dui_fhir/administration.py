@@ -15,12 +15,13 @@ from dui_fhir.domain.errors import BadRequest, Conflict
 from dui_fhir.domain.structure import Structure
 from dui_fhir.indicators.publication import publish
 from dui_fhir.plugin_host import PluginHost
-from dui_fhir.ports import Connector, Stores
+from dui_fhir.ports import Connector, Store, Stores
 from dui_fhir.service import own_parameters, standards, tenant_settings
 from dui_fhir.service.engine import Engine
 from dui_fhir.service.structures import list_structures, register
 from dui_fhir.settings import Settings
 from dui_fhir.store import open_stores
+from dui_fhir.subscriptions import letters
 from dui_fhir.validation.policy import Policy
 
 if TYPE_CHECKING:
@@ -270,6 +271,40 @@ def index_progress(settings: Settings) -> list[str]:
         return [p.line(name) for name in names for p in progress(engine.tunings.of(name, stores[name]), stores[name])]
     finally:
         engine.stores.close()
+
+
+def dead_letters(settings: Settings, tenant: str | None) -> list[str]:
+    """Return one French line per event that no subscriber received. Reads only."""
+    with _opened(settings, writer="client") as stores:
+        return [
+            f"{name} : {line}"
+            for name in ([tenant] if tenant else stores.names())
+            for line in letters.lines(letters.dead_letters(stores.open(name)))
+        ]
+
+
+def retry_letters(settings: Settings, tenant: str | None, subscription: str | None) -> list[str]:
+    """Put the events that were given up back in the outbox; return one French line per subscription concerned.
+
+    Raises: Unavailable (no server is running), NotFound (``tenant-unknown``).
+    """
+    with _opened(settings, writer="client") as stores:
+        names = [tenant] if tenant else stores.names()
+        return [line for name in names for line in _retried(name, stores.open(name), subscription)]
+
+
+def _retried(tenant: str, store: Store, subscription: str | None) -> Iterator[str]:
+    dead = letters.dead_letters(store, subscription)
+    for id in dict.fromkeys(one.subscription for one in dead):
+        found = store.read("Subscription", id)
+        status = "" if found is None or found.deleted else found.resource().get("status", "")
+        told = f"{tenant} : Subscription/{id} : "
+        if status == "active":
+            yield f"{told}{letters.send_again(store, [one for one in dead if one.subscription == id])} évènement(s) remis en file."
+        elif status:
+            yield f"{told}rien n'est renvoyé, l'abonnement n'est pas actif ({status}) : le redemander (status=requested)."
+        else:
+            yield f"{told}rien n'est renvoyé, l'abonnement a été supprimé."
 
 
 class Fictitious(Protocol):

@@ -27,6 +27,7 @@ from dui_fhir.service.subscribing import SubscriptionStatuses
 from dui_fhir.settings import Settings
 from dui_fhir.store.memory import MemoryStores
 from dui_fhir.subscriptions.delivery import SubscriptionConnector
+from dui_fhir.subscriptions.letters import dead_letters, send_again
 
 BACKPORT = "http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition/backport-payload-content"
 EXAMPLES = Path(__file__).parents[3] / "shared/reference/fhir/notification-evenements/examples"
@@ -575,6 +576,62 @@ def test_delivery__abandoned__others_wait_for_the_subscriber_and_are_visible(ben
         "Évènement 1 non remis (subscription-http) : à relire par $events.",
         "Évènement 2 non remis (subscription-error) : à relire par $events.",
     ]
+
+
+def _ask_again(bench: Bench, id: str) -> None:
+    asked = bench.fhir.get(f"Subscription/{id}").json | {"status": "requested"}
+    assert bench.fhir.put(f"Subscription/{id}", asked).status_code == 200
+
+
+def test_dead_letters__sent_again_once_the_subscriber_is_back__same_numbers_and_no_longer_dead(
+    bench: Bench, endpoint: Endpoint
+) -> None:
+    id = bench.subscribe("Observation", endpoint.url)
+    for _ in range(2):
+        bench.fhir.create(_observation())
+    endpoint.answers = [500] * 3
+    for _ in range(3):
+        bench.work()
+        bench.clock.advance(seconds=100)
+    bench.work()
+    first = endpoint.bundles[0]
+    _ask_again(bench, id)
+    bench.work()
+    bench.fhir.create(_observation())
+    dead = dead_letters(bench.store, id)
+    assert [(one.job.number, one.error) for one in dead] == [(1, "subscription-http"), (2, "subscription-error")]
+    endpoint.received.clear()
+
+    assert send_again(bench.store, dead) == 2
+    assert send_again(bench.store, dead) == 2  # asked from two places at once
+    assert send_again(bench.store, dead_letters(bench.store, id)) == 0
+    bench.work()
+
+    assert sorted(_events(b)[0]["event-number"] for b in endpoint.bundles) == ["1", "2", "3"]
+    again = next(b for b in endpoint.bundles if _events(b)[0]["event-number"] == "1")
+    assert again["entry"][0]["fullUrl"] == first["entry"][0]["fullUrl"]
+    assert dead_letters(bench.store, id) == ()
+    assert [e["delivery"] for e in _events(bench.events(id))] == ["done"] * 3
+    assert [p for p in _status_of(bench, id)["parameter"] if p["name"] == "error"] == []
+
+
+def test_dead_letters__lost_again__still_dead_and_sent_a_third_time(bench: Bench, endpoint: Endpoint) -> None:
+    id = bench.subscribe("Observation", endpoint.url)
+    bench.fhir.create(_observation())
+    for attempt in range(2):
+        endpoint.answers = [500] * 3
+        for _ in range(3):
+            bench.work()
+            bench.clock.advance(seconds=100)
+        (one,) = dead_letters(bench.store, id)
+        assert (one.state, one.sent_again) == ("failed", attempt)
+        _ask_again(bench, id)
+        bench.work()
+        assert send_again(bench.store, [one]) == 1
+    bench.work()
+
+    assert dead_letters(bench.store, id) == ()
+    assert bench.status(id) == "active"
 
 
 def test_delivery__deleted_subscription__sends_nothing(bench: Bench, endpoint: Endpoint) -> None:

@@ -16,6 +16,7 @@ COMMANDS = {
     "clock": "clock",
     "indicators": "indicators",
     "identities": "identities",
+    "subscriptions": "subscriptions",
     "simulators": "simulators",
     "plugin": "plugin",
     "tenant": "tenant",
@@ -24,10 +25,10 @@ COMMANDS = {
     "terminology": "terminology",
     "sample": "sample",
     "check": "check",
+    "reindex": "reindex",
     "backup": "backup",
     "restore": "restore",
     "verify": "verify",
-    "reindex": "reindex",
     "upgrade": "upgrade",
 }
 """Sub-command → module; loaded when used, so that ``--help`` and short commands start at once."""

@@ -22,6 +22,7 @@ from dui_fhir.search.options import SearchOptions
 from dui_fhir.settings import Settings
 from dui_fhir.subscriptions import nde
 from dui_fhir.subscriptions.endpoint import endpoint_fault
+from dui_fhir.subscriptions.letters import first_sending
 from dui_fhir.subscriptions.matching import KIND
 from dui_fhir.subscriptions.notification import Event, Message, Subject, event_message, handshake
 from dui_fhir.subscriptions.subscription import JSON_MEDIA, Channel, channel, period
@@ -74,7 +75,7 @@ class SubscriptionConnector:
         if found is None or found.deleted:
             return _rejected("subscription-deleted", "L'abonnement a été supprimé : rien n'est envoyé.")
         if "focus" in job.payload:
-            return self._event(tenant, store, job, found)
+            return self._event(tenant, store, first_sending(job), found)
         return self._handshake(tenant, job, found)
 
     # handshake

@@ -14,6 +14,7 @@ from dui_fhir.domain.errors import BadRequest, NotFound, Unprocessable
 from dui_fhir.domain.job import Job
 from dui_fhir.domain.operation import Answer, Operation, OperationRequest
 from dui_fhir.ports import Store, Stores
+from dui_fhir.subscriptions.letters import letter
 from dui_fhir.subscriptions.matching import stream
 from dui_fhir.subscriptions.notification import Event, Subject, notification, status_parameters
 from dui_fhir.subscriptions.subscription import CONTENTS, Content, channel
@@ -114,7 +115,8 @@ def _by_id(reader: Reader, ids: Sequence[str]) -> list[Resource]:
 
 def _status(store: Store, subscription: Resource) -> Resource:
     name = stream(subscription["id"])
-    dead = store.jobs(stream=name, state="failed", limit=DEAD_LETTERS_SHOWN)
+    failed = store.jobs(stream=name, state="failed", limit=DEAD_LETTERS_SHOWN)
+    dead = [job for job in failed if letter(store, job).state != "done"]
     errors = [subscription["error"]] if subscription.get("error") else []
     errors += [f"Évènement {job.number} non remis ({job.error}) : à relire par $events." for job in reversed(dead)]
     return status_parameters(_subject(store, subscription), "query-status", (), errors)
@@ -206,5 +208,5 @@ def _events(store: Store, reader: Reader, jobs: Sequence[Job], *, full: bool) ->
             method=made.method if version == 1 else "PUT",
             # as the caller may read it now, not as it was
             resource=reader.read(focus) if full else None,
-            state=job.state,
+            state=letter(store, job).state if job.state == "failed" else job.state,
         )
