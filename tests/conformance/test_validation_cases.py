@@ -87,7 +87,10 @@ def test_public_cases__disagreements__are_those_of_the_documentation(capsys: pyt
     page = DOCUMENTED.read_text()
     listed = json.loads((CASES / "manifest.json").read_bytes())
     apart = [c for c in listed if c.get("options") or c.get("tx_suspect")]
-    for cases, heading in ((_cases(), "### Désaccords avec le validateur de référence"), (apart, "### Cas jugés à part")):
+    for cases, heading in (
+        (_cases(), "### Désaccords avec le validateur de référence"),
+        (apart, "### Cas jugés à part"),
+    ):
         section = page.split(heading, 1)[1].split("\n#", 1)[0]
         documented = set(re.findall(r"^\| `([^`]+)` \|", section, re.MULTILINE))
         found = {c["name"] for c in cases if verdict(c)[0] != c["expected"]}

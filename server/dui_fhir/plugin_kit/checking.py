@@ -106,7 +106,9 @@ def _indicator_faults(loaded: Loaded, id: str) -> Iterator[Fault]:
         contents[id].indicators,
         clock_rules={rule.id for _, rule in loaded.clock_rules},
         parameters={f"{name}.{p['name']}" for name, content in contents.items() for p in content.parameters},
-        extra=[d for content in contents.values() for d in content.definitions if d["resourceType"] == "SearchParameter"],
+        extra=[
+            d for content in contents.values() for d in content.definitions if d["resourceType"] == "SearchParameter"
+        ],
     )
 
 

@@ -19,7 +19,8 @@ def media_type(header: str) -> str:
 def wanted(format: str | None, accept: str, *, native: bool, printable: bool = False) -> str:
     """Return the format of the answer: ``json``, ``xml``, or ``native`` (a Binary that may leave in its own type).
 
-    ``native``: the request reads a Binary; ``printable``: it runs an operation, which may give a PDF. Raises: NotAcceptable (``core-format-unsupported``).
+    ``native``: the request reads a Binary; ``printable``: it runs an operation, which may give a PDF.
+    Raises: NotAcceptable (``core-format-unsupported``).
     """
     # the "+" of fhir+json that a client did not encode arrives as a space
     asked = [media_type(format).replace(" ", "+")] if format is not None else _ranked(accept)

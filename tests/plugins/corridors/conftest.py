@@ -44,7 +44,9 @@ class FakeReader:
             return any((c["system"], c["code"]) == (system, code) for c in resource.get("code", {}).get("coding", ()))
         assert name in ("subject", "patient", "focus", "target"), name
         links = resource.get(name, ())
-        return any(link.get("reference") in value.split(",") for link in (links if isinstance(links, list) else [links]))
+        return any(
+            link.get("reference") in value.split(",") for link in (links if isinstance(links, list) else [links])
+        )
 
 
 @pytest.fixture(scope="session")

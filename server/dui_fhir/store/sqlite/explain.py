@@ -10,7 +10,9 @@ from dui_fhir.store.sqlite.dictionary import Dictionary
 from dui_fhir.store.sqlite.driver import Connection
 
 STATEMENTS_MAX: Final = 50
-_VALUES: Final = re.compile(r"'(?:[^']|'')*'|\bx'[0-9a-f]*'|(?<![\w.])-?\d+(?:\.\d+)?(?:e[+-]?\d+)?(?![\w.])", re.IGNORECASE)
+_VALUES: Final = re.compile(
+    r"'(?:[^']|'')*'|\bx'[0-9a-f]*'|(?<![\w.])-?\d+(?:\.\d+)?(?:e[+-]?\d+)?(?![\w.])", re.IGNORECASE
+)
 
 
 def explain(connection: Connection, dictionary: Dictionary, query: Query) -> tuple[Statement, ...]:
