@@ -132,26 +132,56 @@ def test_restore__server_running_or_tenant_there__is_refused_with_one_sentence(
     assert "gardé" in forced.stdout
 
 
-def test_upgrade__earlier_schema__refuses_to_serve_until_upgraded(make_server: MakeServer, cli: Cli) -> None:
+def _back_to_schema(path: Path, version: int) -> None:
+    """Make of a present file what an earlier version wrote: ranges in order of value (2), no streams of the outbox (1)."""
     from dui_fhir.store.sqlite import driver
 
+    connection = driver.connect(path, read_only=False, cache_mib=2)
+    columns = "p, w, a, id, b, c, d, g, rid"
+    connection.execute(
+        "CREATE TABLE before(p INTEGER NOT NULL, w INTEGER NOT NULL, a NOT NULL, id TEXT NOT NULL, b NOT NULL,"
+        " c TEXT NOT NULL, d INTEGER NOT NULL, g INTEGER NOT NULL, rid INTEGER NOT NULL,"
+        " PRIMARY KEY(p, w, a, id, b, c, d, g)) WITHOUT ROWID"
+    )
+    connection.execute(f"INSERT INTO before({columns}) SELECT {columns} FROM f_range")
+    connection.execute("DROP TABLE f_range")
+    connection.execute("ALTER TABLE before RENAME TO f_range")
+    if version == 1:
+        connection.execute("DROP TABLE job_stream")
+    connection.execute(f"PRAGMA user_version = {version}")
+    connection.close()
+
+
+_WEIGHT = {
+    "resourceType": "Observation",
+    "status": "final",
+    "code": {"text": "poids"},
+    "valueQuantity": {"value": 67.5, "unit": "kg", "system": "http://unitsofmeasure.org", "code": "kg"},
+}
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_upgrade__earlier_schema__refuses_to_serve_until_upgraded(
+    make_server: MakeServer, cli: Cli, version: int
+) -> None:
     server = make_server().start()
     created = server.client.post("/fhir", json=_pair("1"))
+    weighed = server.client.post("/fhir/Observation", json=_WEIGHT)
     server.stop()
-    connection = driver.connect(server.data / "tenants/demo.sqlite", read_only=False, cache_mib=2)
-    connection.execute("DROP TABLE job_stream")
-    connection.execute("PRAGMA user_version = 1")
-    connection.close()
+    _back_to_schema(server.data / "tenants/demo.sqlite", version)
 
     verified = cli("verify", "--data", str(server.data))
     upgraded = cli("upgrade", "--data", str(server.data))
 
-    assert created.status_code == 200
+    assert (created.status_code, weighed.status_code) == (200, 201)
     assert (verified.returncode, "version antérieure" in verified.stdout) == (1, True)
     assert upgraded.returncode == 0, upgraded.stderr
-    assert "1 → 2" in upgraded.stdout
+    assert f"{version} → 3" in upgraded.stdout
+    assert cli("verify", "--data", str(server.data)).returncode == 0
     server.start()
     assert _numbers(server, "Task") == {"1"}
+    grams = "/fhir/Observation?value-quantity=67500|http://unitsofmeasure.org|g"
+    assert [e["resource"]["id"] for e in server.client.get(grams).json()["entry"]] == [weighed.json()["id"]]
     assert len(list((server.data / "backups").iterdir())) == 1
 
 
