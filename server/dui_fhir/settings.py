@@ -46,6 +46,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("plugin_folders", list, [], "Dossiers de couloirs chargés en plus, sans installation."),
     # FHIR
     Setting("time_zone", str, "Europe/Paris", "Fuseau des dates écrites sans décalage horaire."),
+    Setting("conditional_delete", str, "single", "DELETE Type?critères : « single » (un seul résultat) ou « multiple » (tous)."),
+    Setting("conditional_delete_max", int, 1000, "Ressources qu'un DELETE Type?critères peut supprimer en une fois."),
     Setting("page_size", int, 50, "Ressources par page quand _count n'est pas donné."),
     Setting("page_size_max", int, 1000, "Plus grande valeur servie pour _count."),
     Setting("page_bytes_max", int, 32_000_000, "Taille visée d'une page de $everything, en octets."),

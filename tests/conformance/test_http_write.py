@@ -397,3 +397,41 @@ def test_create__same_number_without_qualification__is_accepted(fhir: Fhir) -> N
 
     assert fhir.post("Patient", number).status_code == 201
     assert "COM-38" not in fhir.post("Patient", provisional).text
+
+
+# conditional delete of several: http.html#2.22.0.13.1
+
+
+def _several(fhir: Any, monkeypatch: Any, most: int = 1000) -> None:
+    monkeypatch.setitem(fhir.engine.settings._values, "conditional_delete", "multiple")
+    monkeypatch.setitem(fhir.engine.settings._values, "conditional_delete_max", most)
+    for id, gender in (("a", "male"), ("b", "female"), ("c", "female")):
+        fhir.put(f"Patient/{id}", {"resourceType": "Patient", "id": id, "gender": gender})
+
+
+def test_conditional_delete__several_allowed__deletes_all_matches_and_says_how_many(fhir, monkeypatch) -> None:
+    _several(fhir, monkeypatch)
+    answer = fhir.delete("Patient?gender=female", headers={"Prefer": "return=OperationOutcome"})
+    assert (answer.status_code, answer.json["issue"][0]["details"]["text"]) == (200, "2 ressource(s) supprimée(s).")
+    assert [fhir.get(f"Patient/{id}").status_code for id in "abc"] == [200, 410, 410]
+    assert fhir.delete("Patient?gender=female").status_code == 204
+
+
+def test_conditional_delete__more_than_the_limit__deletes_none(fhir, monkeypatch) -> None:
+    _several(fhir, monkeypatch, most=1)
+    answer = fhir.delete("Patient?gender=female")
+    assert (answer.status_code, _codes(answer)) == (412, ["core-multiple-matches"])
+    assert fhir.count("Patient") == 3
+    assert fhir.delete("Patient?gender=male").status_code == 204
+
+
+def test_conditional_delete__several_allowed_without_criteria__deletes_none(fhir, monkeypatch) -> None:
+    _several(fhir, monkeypatch)
+    assert fhir.delete("Patient").status_code == 412
+    assert fhir.count("Patient") == 3
+
+
+def test_conditional_delete__several_allowed__statement_says_so(fhir, monkeypatch) -> None:
+    assert {r["conditionalDelete"] for r in fhir.get("metadata").json["rest"][0]["resource"]} == {"single"}
+    _several(fhir, monkeypatch)
+    assert {r["conditionalDelete"] for r in fhir.get("metadata").json["rest"][0]["resource"]} == {"multiple"}

@@ -1,6 +1,8 @@
 """The answers of writes. Source: FHIR R4, http.html#create, #update and #ops (``Prefer: return=``)."""
 
-from dui_fhir.domain.issues import outcome
+from collections.abc import Sequence
+
+from dui_fhir.domain.issues import Issue, outcome
 from dui_fhir.domain.version import Version
 from dui_fhir.service.engine import Call
 from dui_fhir.service.message import ServiceResponse
@@ -52,6 +54,22 @@ def deleted(call: Call, stored: Stored | None) -> ServiceResponse:
         version=done.version if done else None,
         instant_ms=done.instant_ms if done else None,
         issues=issues,
+    )
+
+
+def deleted_all(call: Call, stored: Sequence[Stored]) -> ServiceResponse:
+    """Return the answer to a delete of several: 200 and how many for who prefers an OperationOutcome, else 204."""
+    issues = tuple(dict.fromkeys(issue for one in stored for issue in one.issues))
+    count = Issue(
+        severity="information",
+        code="informational",
+        id="core-deleted",
+        text=f"{len(stored)} ressource(s) supprimée(s).",
+        diagnostics=f"{len(stored)} deleted",
+    )
+    wants_outcome = call.request.prefer.answer == "OperationOutcome"
+    return ServiceResponse(
+        status=200 if wants_outcome else 204, body=outcome((*issues, count)) if wants_outcome else None, issues=issues
     )
 
 

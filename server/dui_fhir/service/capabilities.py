@@ -71,7 +71,7 @@ def _resource(call: Call, type: str) -> dict[str, Any]:
         "conditionalCreate": True,
         "conditionalRead": "full-support",
         "conditionalUpdate": True,
-        "conditionalDelete": "single",
+        "conditionalDelete": "multiple" if call.engine.settings.conditional_delete == "multiple" else "single",
         "referencePolicy": ["literal", "logical", "local"],
         "searchInclude": ["*", *(f"{type}:{p.code}" for p in parameters if p.type == "reference")],
         "searchParam": [_parameter(p) for p in parameters],

@@ -33,17 +33,28 @@ def query_params(criteria: str) -> Params:
     return tuple(parse_qsl(text, keep_blank_values=True))
 
 
+def find_all(call: Call, type: str, params: Params, most: int) -> tuple[Version, ...]:
+    """Return all that the criteria designate, at most ``most``.
+
+    Raises: PreconditionFailed (``core-criteria-empty``, ``core-multiple-matches`` over ``most``), BadRequest (``search-…``).
+    """
+    wanted = _criteria(params, [])
+    query = replace(relied_on(call, type, wanted).query, limit=most, sort=())
+    page = call.store.search(query)
+    if page.next is not None:
+        raise PreconditionFailed.of(
+            "core-multiple-matches",
+            f"Les critères désignent plus de {most} ressources {type} : précisez-les, ou procédez par lots.",
+            "more matches than conditional_delete_max",
+            code="multiple-matches",
+        )
+    return page.matches
+
+
 def find_params(call: Call, type: str, params: Params, path: str = "") -> Found:
     """Same, with decoded parameters."""
-    wanted = tuple((name, value) for name, value in params if value and name not in ("_format", "_pretty"))
     where = [path] if path else []
-    if not wanted:
-        raise PreconditionFailed.of(
-            "core-criteria-empty",
-            "Une opération conditionnelle demande au moins un critère.",
-            "conditional interaction without criteria",
-            where,
-        )
+    wanted = _criteria(params, where)
     query = replace(relied_on(call, type, wanted).query, limit=2, sort=())
     matches = call.store.search(query).matches
     if len(matches) > 1:
@@ -56,3 +67,15 @@ def find_params(call: Call, type: str, params: Params, path: str = "") -> Found:
         )
     version = matches[0] if matches else None
     return Found(version=version, precondition=MatchesAre(query=query, ids=tuple(m.id for m in matches)))
+
+
+def _criteria(params: Params, where: list[str]) -> Params:
+    wanted = tuple((name, value) for name, value in params if value and name not in ("_format", "_pretty"))
+    if not wanted:
+        raise PreconditionFailed.of(
+            "core-criteria-empty",
+            "Une opération conditionnelle demande au moins un critère.",
+            "conditional interaction without criteria",
+            where,
+        )
+    return wanted

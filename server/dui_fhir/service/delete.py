@@ -24,8 +24,13 @@ def delete(call: Call) -> ServiceResponse:
 
 
 def conditional_delete(call: Call) -> ServiceResponse:
-    """Delete the one match of the criteria; no match: 204. Raises: PreconditionFailed (several matches, no criteria)."""
+    """Delete the one match of the criteria, or all of them where the setting ``conditional_delete`` allows; none: 204.
+
+    Several are deleted in one transaction. Raises: PreconditionFailed (several matches, too many, no criteria).
+    """
     content.known_type(call.type)
+    if call.engine.settings.conditional_delete == "multiple":
+        return answers.deleted_all(call, commit(call, lambda: _all(call)))
 
     def build() -> Drafts:
         found = conditional.find_params(call, call.type, call.request.params)
@@ -34,6 +39,13 @@ def conditional_delete(call: Call) -> ServiceResponse:
 
     stored = commit(call, build)
     return answers.deleted(call, stored[0] if stored else None)
+
+
+def _all(call: Call) -> Drafts:
+    # what matches only since the criteria were read stays: each of those deleted is checked by the version it had
+    found = conditional.find_all(call, call.type, call.request.params, call.engine.settings.conditional_delete_max)
+    wanted = [draft(version, call.request.conditions) for version in found]
+    return Drafts(drafts=[one for one in wanted if one is not None])
 
 
 def draft(before: Version | None, conditions: Conditions, path: str = "") -> Draft | None:
