@@ -30,6 +30,19 @@ PREFIXES = (
     "identity-",
     "agenda-",
     "merge-",
+    "validation-",
+    "terminology-",
+    "outbox-",
+    "sample-",
+    "dossier-",
+    "transfer-",
+    "reader-",
+    "feed-",
+    "round-",
+    "liaison-",
+    "exchanges-",
+    "receipt-",
+    "transmission-",
 )
 
 
@@ -63,7 +76,9 @@ def _of(call: ast.Call, file: Path) -> Iterator[Raised]:
         or not id_node.value.startswith(PREFIXES)
     ):
         return
-    text_node = keywords.get("text") or (call.args[1] if len(call.args) > 1 else None)
+    # the faults of validation name an issue type before the text: a word, never a sentence
+    texts = [a for a in call.args[1:] if not (isinstance(a, ast.Constant) and " " not in str(a.value))]
+    text_node = keywords.get("text") or (texts[0] if texts else None)
     yield Raised(id_node.value, name, _text(text_node), where)
 
 
