@@ -61,6 +61,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("search_chain_width_max", int, 500, "Lectures possibles d'un paramètre enchaîné dont les types ne sont pas dits."),
     Setting("search_filter_terms_max", int, 100, "Comparaisons d'un paramètre _filter."),
     Setting("search_expansion_max", int, 5000, "Codes d'un jeu de valeurs dans un critère :in, :not-in, :above ou :below."),
+    Setting("search_near_km", float, 20.0, "Rayon d'une recherche near qui ne donne pas de distance, en kilomètres."),
     Setting("explain_allowed", bool, False, "Ouvre _explain (comment une recherche est faite) aux administrateurs."),
     Setting("search_parameters_max", int, 200, "Paramètres de recherche qu'un organisme peut ajouter."),
     Setting("search_full_text", str, "content", "Texte indexé : « content » (_text et _content), « text » ou « none »."),

@@ -229,6 +229,8 @@ def _values(fhir: Fhir, type: str | None, parameter: dict[str, Any]) -> tuple[st
         return ("a-1",)
     if parameter["name"] == "_filter":
         return ("_id eq a-1 or not (_tag eq urn:x|a)",)
+    if parameter["name"] == "near":
+        return ("48.85|2.35|10|km", "48.85|2.35|6|[mi_us]", "48.85|2.35")
     booleans = _BOOLEANS | (_BOOLEANS_OF_OPERATIONS if type == "OperationDefinition" else set())
     if parameter["type"] == "token" and parameter["name"] in booleans:
         return ("true", "|false")
@@ -261,7 +263,7 @@ def test_search_parameters__each_one_claimed__is_understood(fhir: Fhir, type: st
 def test_search_parameters__not_claimed__are_refused(fhir: Fhir) -> None:
     claimed = {p["name"] for p in _claim(fhir, "Location")["searchParam"]}
 
-    for name in ("near", "_query"):
+    for name in ("_query", "_containedType"):
         assert name not in claimed
         assert fhir.get(f"Location?{name}=x").status_code == 400
 

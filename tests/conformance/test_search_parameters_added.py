@@ -1,6 +1,7 @@
 """SearchParameters that a tenant adds. Source: FHIR R4, search.html and searchparameter.html."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -8,6 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from dui_fhir import administration
+from dui_fhir.domain.body import Body
+from dui_fhir.domain.plan import Plan, Put
 from dui_fhir.jobs import reindexing
 
 URL = "https://exemple.fr/SearchParameter"
@@ -382,3 +385,35 @@ def test_added__any_history__a_search_without_warning_is_right(fhir, monkeypatch
         max_examples=15, stateful_step_count=15, deadline=None, suppress_health_check=list(HealthCheck)
     )
     case("runTest").runTest()
+
+
+# parameters of R4 that former versions of the server did not index
+
+
+def place(id, latitude, longitude):
+    return {"resourceType": "Location", "id": id, "position": {"latitude": latitude, "longitude": longitude}}
+
+
+def test_near__places_written_now__are_found_without_warning(fhir):
+    fhir.put("Location/a", place("a", 48.85, 2.35))
+    fhir.put("Location/b", place("b", 45.76, 4.83))
+    visit = {"resourceType": "Encounter", "status": "planned", "class": {"code": "HH"}}
+    fhir.post("Encounter", visit | {"location": [{"location": {"reference": "Location/b"}}]})
+    answer = fhir.get("Location?near=48.86|2.34|5|km")
+    assert (ids(answer), warned(answer)) == (["a"], [])
+    assert len(ids(fhir.get("Encounter?location.near=45.7|4.8|20|km"))) == 1
+
+
+def test_near__places_of_a_former_version__are_indexed_in_the_background(fhir):
+    resource = place("a", 48.85, 2.35)
+    index = replace(fhir.engine.extractor.extract(resource), numbers=())
+    operation = Put(type="Location", id="a", body=Body.of(resource), index=index)
+    fhir.engine.stores.open(fhir.tenant).submit(Plan(operations=(operation,)))
+
+    answer = fhir.get("Location?near=48.86|2.34|5|km")
+    assert (ids(answer), warned(answer)) == ([], ["search-index-incomplete"])
+    assert warned(fhir.get("Location?_id=a")) == []
+    index_all(fhir)
+    answer = fhir.get("Location?near=48.86|2.34|5|km")
+    assert (ids(answer), warned(answer)) == (["a"], [])
+    assert status_of(fhir) == {"complete": True}

@@ -80,6 +80,7 @@ NODES = {
     "has": Has("Patient", "r", X),
     "two": AllOf((X, StringIs("s", "x"), DateIs("d", "ge", 0, 0))),
     "contains": StringIs("s", "x", "contains"),
+    "ends": StringIs("s", "x", "ends"),
     "system only": TokenIs("t", "s", None),
     "everything": EVERYTHING,
 }

@@ -89,7 +89,7 @@ VALUES = st.builds(
 )
 LEAVES = st.one_of(
     st.builds(TokenIs, PARAMS, st.sampled_from([None, "", "urn:s", "urn:t"]), st.one_of(st.none(), CODES)),
-    st.builds(StringIs, PARAMS, CODES, st.sampled_from(["starts", "contains", "exact"])),
+    st.builds(StringIs, PARAMS, CODES, st.sampled_from(["starts", "contains", "ends", "exact"])),
     st.builds(lambda p, c, b: DateIs(p, c, b[0], b[0] + b[1]), PARAMS, COMPARATORS, BOUNDS),
     st.builds(lambda p, c, b: NumberIs(p, c, b[0], b[0] + b[1]), PARAMS, COMPARATORS, NUMBERS),
     st.builds(

@@ -30,11 +30,11 @@ class TokenIs:
 
 @dataclass(frozen=True, slots=True)
 class StringIs:
-    """A string value: ``starts`` and ``contains`` compare folded text, ``exact`` the text as written."""
+    """A string value: ``starts``, ``contains`` and ``ends`` compare folded text, ``exact`` the text as written."""
 
     param: str
     value: str
-    how: Literal["starts", "contains", "exact"] = "starts"
+    how: Literal["starts", "contains", "ends", "exact"] = "starts"
 
 
 @dataclass(frozen=True, slots=True)

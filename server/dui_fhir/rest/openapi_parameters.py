@@ -6,6 +6,7 @@ Source: FHIR R4, search.html and http.html; docs/search.md.
 from typing import Any
 
 from dui_fhir.definitions import SearchParameter
+from dui_fhir.search import near
 from dui_fhir.search.criteria import modifiers
 from dui_fhir.search.options import SearchOptions
 
@@ -21,7 +22,8 @@ KINDS = {
     "reference": "Référence : « Type/id », « id », ou une URL ; s'enchaîne (« patient.name=Durand »).",
     "uri": "URI exacte ; « :below » et « :above » pour une arborescence.",
     "composite": "Valeurs liées, séparées par « $ ».",
-    "special": "_filter : expression (« family co \"dub\" and birthdate ge 1940 ») ; _list : identifiant d'une List.",
+    "near": "Lieu et distance : « latitude|longitude|distance|unité » en degrés et en km (ou m, [mi_us]…).",
+    "special": '_filter : expression (« family co "dub" and birthdate ge 1940 ») ; _list : identifiant d\'une List.',
 }
 _SAMPLES = {
     "token": "active",
@@ -32,6 +34,7 @@ _SAMPLES = {
     "reference": "Patient/1",
     "uri": "urn:oid:1.2.250.1.213",
     "composite": "a$b",
+    "near": "48.85|2.35|10|km",
     "special": "",
 }
 
@@ -39,7 +42,8 @@ _SAMPLES = {
 def search_parameter(parameter: SearchParameter, type: str | None, options: SearchOptions) -> Parameter:
     """Return one search parameter of a type (None = of all)."""
     allowed = sorted(modifiers(parameter, terminology=options.terminology is not None))
-    sentences = [KINDS[parameter.type]]
+    kind = parameter.code if parameter.code == near.CODE else parameter.type
+    sentences = [KINDS[kind]]
     elements = _elements(parameter, type)
     if elements:
         sentences.append(f"Élément : {elements}.")
@@ -56,7 +60,7 @@ def search_parameter(parameter: SearchParameter, type: str | None, options: Sear
         "x-fhir-definition": parameter.url,
         "x-fhir-modifiers": allowed,
         "x-fhir-targets": list(parameter.target),
-        "x-sample": _SAMPLES[parameter.type],
+        "x-sample": _SAMPLES[kind],
     }
 
 

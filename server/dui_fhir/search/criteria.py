@@ -33,7 +33,7 @@ from dui_fhir.domain.query import (
     UriIs,
 )
 from dui_fhir.domain.reference import ID
-from dui_fhir.search import faults, ranges, ucum
+from dui_fhir.search import faults, near, ranges, ucum
 from dui_fhir.search.accessors import element_of, paths
 from dui_fhir.search.escapes import split, unescape
 from dui_fhir.search.expression import Unsupported, parse
@@ -57,7 +57,9 @@ def modifiers(parameter: SearchParameter, *, terminology: bool) -> frozenset[str
     """Return the modifiers that a parameter takes, ``[type]`` of a reference left out; ``terminology``: a service is there."""
     if parameter.code in _BY_RESOURCE:
         return frozenset({"not"}) if parameter.code == "_id" else frozenset()
-    allowed = frozenset() if parameter.type == "special" else _MODIFIERS.get(parameter.type, _ONLY_MISSING)
+    if parameter.type == "special":
+        return _ONLY_MISSING if parameter.code == near.CODE else frozenset()
+    allowed = _MODIFIERS.get(parameter.type, _ONLY_MISSING)
     return allowed if terminology or parameter.type != "token" else allowed - _BY_TERMINOLOGY
 
 
@@ -76,6 +78,7 @@ class Criteria:
             "number": self._number,
             "quantity": self._quantity,
             "composite": self._composite,
+            "special": self._near,
         }
 
     def node(self, type: str | None, name: str, value: str, depth: int = 0) -> Node:
@@ -154,7 +157,7 @@ class Criteria:
             raise faults.empty(name)
         if code in _BY_RESOURCE:
             return self._by_resource(code, modifier, value)
-        if parameter.type not in self._of_type:
+        if parameter.type == "special" and code != near.CODE:
             raise faults.unsupported_parameter(name)
         self._check_modifier(parameter, modifier)
         if modifier == "missing":
@@ -192,7 +195,9 @@ class Criteria:
         if parameter.type == "composite":
             first = self._component(parameter, 0)
             return [(first.code, cast(Kind, first.type))]
-        kinds: list[tuple[str, Kind]] = [(code, cast(Kind, parameter.type))]
+        if parameter.type == "special":
+            return [(near.LATITUDE, "number")]
+        kinds: list[tuple[str, Kind]] = [(code, parameter.type)]
         if parameter.type == "reference":
             kinds.append((f"{code}:identifier", "token"))
         if parameter.type == "token":
@@ -335,6 +340,14 @@ class Criteria:
                 (local, ReferenceIs(code, url=text))
             )  # a canonical stays an URL even where it begins with ours
         return local
+
+    def _near(self, type: str | None, parameter: SearchParameter, modifier: str, value: str) -> Node:
+        try:
+            disc = near.disc([unescape(p) for p in split(value, "|")], self._options.near_km)
+        except ValueError:
+            expected = f"latitude|longitude|distance|unité ({', '.join(near.UNITS_KM)})"
+            raise faults.value(parameter.code, f"forme attendue {expected}", "not a place and a distance") from None
+        return near.node(disc)
 
     def _composite(self, type: str | None, parameter: SearchParameter, modifier: str, value: str) -> Node:
         parts = split(value, "$")

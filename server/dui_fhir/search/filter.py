@@ -1,16 +1,17 @@
 """``_filter`` → nodes of the query. Source: FHIR R4, search_filter.html.
 
 A comparison becomes the criterion that the same parameter would be, so that it reads values as any search does. ``eq`` on a text
-compares it as written, ``co`` and ``sw`` without case or accents. ``ne`` asks for a value, as the specification does; on tokens,
-references and texts it is satisfied where no value is equal.
+compares it as written, ``co``, ``sw`` and ``ew`` without case or accents. ``ne`` asks for a value, as the specification does; on
+tokens, references and texts it is satisfied where no value is equal.
 """
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import TypeAlias
 
 from dui_fhir.definitions import SearchParameter, resource_types
 from dui_fhir.domain.errors import BadRequest
-from dui_fhir.domain.query import AllOf, AnyOf, Chain, DateIs, Node, Not
+from dui_fhir.domain.query import AllOf, AnyOf, Chain, DateIs, Node, Not, StringIs
 from dui_fhir.search import faults
 from dui_fhir.search.criteria import CONTENT, Criteria, checked_type
 from dui_fhir.search.escapes import escape
@@ -120,6 +121,8 @@ class _Compiler:
             return self._criterion(type, code, escape(value))
         if operator == "pr":
             return self._present(type, code, value)
+        if operator == "ew" and parameter.type == "string":
+            return self._ending(type, code, value)
         if operator == "po" and parameter.type == "date":
             return self._overlapping(type, code, value)
         if operator in _PREFIXED.get(parameter.type, ()):
@@ -129,7 +132,8 @@ class _Compiler:
             equal = self._criterion(type, f"{name}{words['eq']}", _literal(parameter, value))
             return AllOf((self._present(type, code, "true"), Not(equal)))
         if operator not in words or code == "_id" and operator != "eq":
-            raise _operator(code, operator, {"pr", "ne", *words, *_PREFIXED.get(parameter.type, ())})
+            more = {"ew"} if parameter.type == "string" else set()
+            raise _operator(code, operator, {"pr", "ne", *more, *words, *_PREFIXED.get(parameter.type, ())})
         return self._criterion(type, f"{name}{words[operator]}", _literal(parameter, value))
 
     def _present(self, type: str | None, code: str, value: str) -> Node:
@@ -138,6 +142,12 @@ class _Compiler:
         if code in ("_id", "_lastUpdated"):
             return AllOf(()) if value == "true" else AnyOf(())
         return self._criterion(type, f"{code}:missing", "false" if value == "true" else "true")
+
+    def _ending(self, type: str | None, code: str, value: str) -> Node:
+        node = self._criterion(type, f"{code}:contains", escape(value))
+        if not isinstance(node, StringIs):
+            raise TypeError("a text is compared with one value")
+        return replace(node, how="ends")
 
     def _overlapping(self, type: str | None, code: str, value: str) -> Node:
         node = self._criterion(type, code, value)

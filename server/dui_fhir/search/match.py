@@ -270,6 +270,8 @@ def _token(node: TokenIs, value: TokenValue) -> bool:
 def _string(node: StringIs, value: StringValue) -> bool:
     if node.how == "exact":
         return value.exact == node.value
+    if node.how == "ends":
+        return value.folded.endswith(node.value)
     return node.value in value.folded if node.how == "contains" else value.folded.startswith(node.value)
 
 

@@ -46,6 +46,7 @@ class SearchOptions:
     chain_width_max: int = 500
     expansion_max: int = 5000
     filter_terms_max: int = 100
+    near_km: float = 20.0
 
     @classmethod
     def of(cls, settings: Settings, **others: object) -> "SearchOptions":
@@ -59,6 +60,7 @@ class SearchOptions:
             "chain_width_max": settings.search_chain_width_max,
             "expansion_max": settings.search_expansion_max,
             "filter_terms_max": settings.search_filter_terms_max,
+            "near_km": settings.search_near_km,
             "full_text": settings.search_full_text,
         }
         return cls(**(given | others))  # type: ignore[arg-type]

@@ -12,7 +12,7 @@ from dui_fhir.definitions import SearchParameter
 from dui_fhir.domain.errors import BadRequest
 from dui_fhir.domain.issues import Issue
 from dui_fhir.domain.query import EVERYTHING, AllOf, AnyOf, Cursor, Kind, Node, Query, SortKey, TypeIn
-from dui_fhir.search import faults
+from dui_fhir.search import faults, near
 from dui_fhir.search.compartment import compartment_node
 from dui_fhir.search.criteria import CONTENT, Criteria, checked_type
 from dui_fhir.search.filter import filter_node
@@ -78,7 +78,7 @@ def served_parameters(type: str | None, options: SearchOptions) -> tuple[SearchP
     found = (
         parameter
         for code, parameter in options.registry.for_type(type).items()
-        if code not in REFUSED and code not in unkept and parameter.type != "special"
+        if code not in REFUSED and code not in unkept and (parameter.type != "special" or code == near.CODE)
     )
     return (*found, *WHOLE)
 
@@ -171,7 +171,9 @@ class _Parser:
             known = self._options.registry.for_type(type)
             if code in known or name.startswith("_has:"):
                 raise
-            raise faults.unknown_parameter(code, type, [*known, *RESULTS, *FORMATS, "_has", "_filter", "_list"]) from None
+            raise faults.unknown_parameter(
+                code, type, [*known, *RESULTS, *FORMATS, "_has", "_filter", "_list"]
+            ) from None
 
     # what is wanted in the answer
 

@@ -23,7 +23,7 @@ from dui_fhir.domain.index import (
     UriValue,
 )
 from dui_fhir.domain.reference import Reference
-from dui_fhir.search import ucum
+from dui_fhir.search import near, ucum
 from dui_fhir.search.fold import fold, fold_token
 
 _new = tuple.__new__
@@ -388,6 +388,16 @@ def _canonical_uri(sink: Sink, params: Params, value: Any, group: int) -> None:
             _uri(sink, params, url, group)
 
 
+def _position(sink: Sink, params: Params, value: Any, group: int) -> None:
+    """``Location.position``, for ``near``: a pair, since a place has one position at most."""
+    if isinstance(value, dict):
+        latitude, longitude = (_exact(value.get(name)) for name in ("latitude", "longitude"))
+        if latitude is not None and longitude is not None and abs(float(latitude)) <= 90:
+            north, east = float(latitude), near.longitude_of(float(longitude))
+            for p in params:
+                sink.numbers += [NumberValue(p + ":lat", north, north), NumberValue(p + ":lon", east, east)]
+
+
 def _list(value: Any) -> Iterator[Any]:
     if isinstance(value, list):
         yield from value
@@ -425,6 +435,7 @@ _CONVERTERS: dict[str, dict[str, Converter]] = {
         **dict.fromkeys(("canonical", "uri", "url"), _canonical),
     },
     "uri": {**dict.fromkeys(("uri", "url", "oid", "uuid"), _uri), "canonical": _canonical_uri},
+    "special": {"Location.position": _position},
 }  # fmt: skip
 
 

@@ -25,6 +25,8 @@ from dui_fhir.search.options import SearchOptions
 
 TYPE: Final = "SearchParameter"
 _PAGE: Final = 500
+LATE: Final = frozenset({"http://hl7.org/fhir/SearchParameter/Location-near"})
+"""Parameters of R4 that resources written by former versions of this server have no values for."""
 TUNED_MAX: Final = 64
 """Tenants with parameters of their own that a process keeps compiled."""
 log = logging.getLogger(__name__)
@@ -34,8 +36,9 @@ log = logging.getLogger(__name__)
 class Tuned:
     """What a process knows of a tenant at one version of its marker.
 
-    ``own``: the tenant's parameters in force, by the id of their resource. ``added``: those and the plugins'. ``settled``: the
-    plugins' parameters of which the marker says nothing, and which need nothing: there was no resource to index.
+    ``own``: the tenant's parameters in force, by the id of their resource. ``added``: those, the plugins'
+    and those of :data:`LATE`. ``settled``: parameters of these two of which the marker says nothing, and which need nothing:
+    there was no resource to index.
     """
 
     version: int
@@ -71,7 +74,9 @@ class Tunings:
     """Those of all tenants. Safe to use from several threads: values are replaced whole."""
 
     def __init__(self, plugins: Iterable[Resource], options: SearchOptions, extractor: Extractor) -> None:
-        self._plugins = tuple(from_resource(resource) for resource in plugins)
+        # indexed since a later version of this server only: as if a plugin had added them
+        late = (parameter for parameter in options.registry if parameter.url in LATE)
+        self._shared = (*late, *(from_resource(resource) for resource in plugins))
         self._options, self._extractor = options, extractor
         self._known: dict[str, Tuned] = {}
 
@@ -113,7 +118,7 @@ class Tunings:
 
     def with_own(self, own: Iterable[SearchParameter]) -> tuple[SearchParameter, ...]:
         """Return the parameters added in all, once a tenant has these."""
-        return (*self._plugins, *own)
+        return (*self._shared, *own)
 
     def _read(self, tenant: str, store: Store) -> Tuned:
         # the marker first: parameters written meanwhile make the plans refused, never forgotten
@@ -130,7 +135,7 @@ class Tunings:
             state=state,
             own=own,
             added=self.with_own(own.values()),
-            settled=frozenset(_settled(wanted(self._plugins) - state.complete, store)),
+            settled=frozenset(_settled(wanted(self._shared) - state.complete, store)),
             extractor=extractor,
             options=options,
         )

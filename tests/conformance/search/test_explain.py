@@ -20,7 +20,10 @@ def _told(answer):
 
 def test_explain__not_opened__is_forbidden(fhir):
     answer = fhir.get("Patient?_explain=true")
-    assert (answer.status_code, answer.json["issue"][0]["details"]["coding"][0]["code"]) == (403, "core-explain-disabled")
+    assert (answer.status_code, answer.json["issue"][0]["details"]["coding"][0]["code"]) == (
+        403,
+        "core-explain-disabled",
+    )
 
 
 def test_explain__false__is_the_search_itself(fhir):

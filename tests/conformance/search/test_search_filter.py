@@ -39,6 +39,9 @@ def _found(people: Any, type: str, filter: str) -> list[str]:
     [
         ('family co "ubo"', ["1", "2"]),
         ('family sw "dub"', ["1", "2"]),
+        ('family ew "BOIS"', ["1", "2"]),
+        ('family ew "duboi"', []),
+        ('given ew "ïse" and family ew s', ["1"]),
         ('family eq "Dubois"', ["1"]),
         ('given sw "eloise" and birthdate ge 1940-01-01', ["1"]),
         ("gender eq female or gender eq male and active eq false", ["1", "3"]),
@@ -100,7 +103,7 @@ def test_filter__of_observations__follows_references(people: Any, filter: str, i
         ("patient[gender eq male] eq x", "search-filter"),
         ("famly eq x", "search-unknown-parameter"),
         ("family gt x", "search-filter-operator"),
-        ("family ew x", "search-filter-operator"),
+        ("gender ew x", "search-filter-operator"),
         ("gender co m", "search-filter-operator"),
         ("birthdate co 1940", "search-filter-operator"),
         ("birthdate pr maybe", "search-value"),

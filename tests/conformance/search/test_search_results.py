@@ -54,7 +54,14 @@ def test_faults__several__are_reported_together_without_values(world):
         ("Patient?_filter=", "search-empty-value"),
         ("Patient?_query=x", "search-unsupported-parameter"),
         ("Patient?_contained=true", "search-unsupported-parameter"),
-        ("Location?near=1|2|3|km", "search-unsupported-parameter"),
+        ("Location?near=1", "search-value"),
+        ("Location?near=91|2|3|km", "search-value"),
+        ("Location?near=1|2|-3|km", "search-value"),
+        ("Location?near=1|2|3|parsec", "search-value"),
+        ("Location?near=1|2||km", "search-value"),
+        ("Location?near=nan|2|3|km", "search-value"),
+        ("Location?near:exact=1|2|3|km", "search-modifier"),
+        ("Location?_sort=near", "search-sort"),
         ("Patient?name", "search-empty-value"),
         ("Patient?name=a,,b", "search-empty-value"),
         ("Patient?name=-", "search-empty-value"),
@@ -100,9 +107,12 @@ def test_served_parameters__claimed__are_those_that_parse(world):
     values = {"date": "2020", "number": "1", "quantity": "1", "token": "true", "uri": "urn:a", "reference": "Patient/1"}
     for type_ in ("Patient", "Observation", "Location", None):
         served = served_parameters(type_, world().options)
-        assert {p.code for p in served}.isdisjoint({"near", "_query"})
+        assert {p.code for p in served}.isdisjoint({"_containedType", "_query"})
         for parameter in served:
             components = [world().options.registry.by_url(c.definition) for c in parameter.components]
+            if parameter.code == "near":
+                world().parse(f"{type_}?near=48.85|2.35|10|km")
+                continue
             if parameter.code == "_filter":
                 world().parse(f"{type_ or ''}?_filter=_id eq a")
                 continue

@@ -153,6 +153,8 @@ def _string(node: StringIs) -> Document:
         return {"e": node.value}
     if not node.value:
         return {}
+    if node.how == "ends":
+        return {"f": {"$regex": f"{re.escape(node.value)}$"}}
     return {"f": {"$regex": re.escape(node.value)}} if node.how == "contains" else {"f": _starts(node.value)}
 
 

@@ -103,6 +103,8 @@ def _token(node: TokenIs, names: Names) -> list[Test]:
 def _string(node: StringIs) -> Test:
     if node.how == "exact":
         return Test("string", Sql("v.b = ?", (node.value,)))
+    if node.how == "ends":
+        return Test("string", Sql("substr(v.a, ?) = ?", (-len(node.value), node.value)) if node.value else TRUE)
     if node.how == "contains":
         return Test("string", Sql("instr(v.a, ?) > 0", (node.value,)) if node.value else TRUE)
     return Test("string", starts_with(node.value), seek=bool(node.value))
