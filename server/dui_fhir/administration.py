@@ -1,4 +1,4 @@
-"""What the command does around the server: check, tenants, the worker. Wires adapters as ``app`` does."""
+"""What the command does around the server: tenants, the worker, the daily rules. Wires adapters as ``app`` does."""
 
 import contextlib
 import threading
@@ -27,48 +27,6 @@ from dui_fhir.validation.policy import Policy
 if TYPE_CHECKING:
     from dui_fhir.connectors.dmp.client import DmpConnector
     from dui_fhir.jobs.reindexing import Reindexing
-
-
-def check(settings: Settings) -> list[str]:
-    """Load what ``serve`` would load, start nothing, write nothing.
-
-    Returns: one French line per thing checked. Raises: ConfigurationError, with all faults of the plugins together.
-    """
-    host = PluginHost.load(settings)
-    connectors_of(settings)
-    lines = [f"Couloirs : {', '.join(p.id for p in host.plugins)} ({len(host.rules())} règles)."]
-    if settings.store == "sqlite":
-        from dui_fhir.store.sqlite import driver
-
-        driver.check_version()
-        lines.append(f"SQLite : {'.'.join(map(str, driver.OLDEST))} au moins, présent.")
-    lines.append(f"Données : {Path(settings.data_dir).resolve()}.")
-    lines.append(f"DMP : {settings.dmp_url or 'aucune adresse, les envois attendent'}.")
-    return lines
-
-
-@contextlib.contextmanager
-def running_writer(settings: Settings) -> Iterator[None]:
-    """Keep the writer process of the data directory alive; nothing to do for the other engines.
-
-    Raises: ConfigurationError (``store-locked``: another server uses the directory).
-    """
-    if settings.store != "sqlite":
-        yield
-        return
-    from dui_fhir.store.sqlite.supervisor import WriterSupervisor
-
-    with WriterSupervisor(Path(settings.data_dir), settings):
-        yield
-
-
-def ensure_default_tenant(settings: Settings) -> str | None:
-    """Create the default tenant where there is none at all; return its name if it was created."""
-    with _opened(settings, writer="client") as stores:
-        if stores.names():
-            return None
-        stores.create(settings.default_tenant)
-        return str(settings.default_tenant)
 
 
 def add_tenant(

@@ -21,11 +21,11 @@ def command(config: Path | None, show: bool, **flags: Any) -> None:
     if show:
         for s in SETTINGS:
             click.echo(f"{s.name} = {getattr(settings, s.name)!r}")
-    from dui_fhir import administration
+    from dui_fhir.cli import starting
     from dui_fhir.cli.serve import refuse_open_door
 
     refuse_open_door(settings)
-    for line in administration.check(settings):
+    for line in starting.check(settings):
         click.echo(line)
     click.echo("Configuration correcte.")
     sys.exit(0)

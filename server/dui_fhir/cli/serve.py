@@ -54,12 +54,12 @@ def serve(settings: Settings, *, reload_plugins: bool = False) -> None:
     """Check, announce, run until stopped. Raises: ConfigurationError before anything listens."""
     refuse_open_door(settings)
     refuse_unusable_address(settings)
-    from dui_fhir import administration
+    from dui_fhir.cli import starting
 
-    administration.check(settings)
+    starting.check(settings)
     with contextlib.ExitStack() as stack:
-        stack.enter_context(administration.running_writer(settings))
-        created = administration.ensure_default_tenant(settings)
+        stack.enter_context(starting.running_writer(settings))
+        created = starting.ensure_default_tenant(settings)
         worker = stack.enter_context(child(settings, "worker")) if settings.worker_embedded else None
         if reload_plugins:
             stack.enter_context(_plugin_watch(settings, worker))
