@@ -1,6 +1,6 @@
 """The corridors as shipped, loaded once, and a reader that knows the searches they make."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -31,6 +31,9 @@ class FakeReader:
         for name, value in params:
             found = [r for r in found if self._matches(r, name, value)]
         return found
+
+    def every(self, type: str, params: Sequence[tuple[str, str]]) -> Iterator[Resource]:
+        yield from self.search(type, params)
 
     @staticmethod
     def _matches(resource: Resource, name: str, value: str) -> bool:
