@@ -75,6 +75,8 @@ def docs(folders: tuple[Path, ...], out: Path | None) -> None:
     from dui_fhir.plugin_kit.pages import page
 
     for folder in folders:
+        if not (folder / "plugin.json").exists():
+            continue  # plugins/*/ names __pycache__ too
         if out is None:
             click.echo(page(folder))
             continue

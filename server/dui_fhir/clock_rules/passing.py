@@ -60,12 +60,13 @@ class _Pass:
     def __init__(self, engine: Engine, tenant: str, day: date, stopped: Callable[[], bool]) -> None:
         self._engine, self._tenant, self._day, self._stopped = engine, tenant, day, stopped
         self._store = engine.stores.open(tenant)
+        self._options = engine.tunings.of(tenant, self._store).options
         self._structures = list_structures(self._store)
         self._report = Report(day=day)
         self._late: list[tuple[Structure | None, Finding]] = []
 
     def run(self) -> Report:
-        files = files_of(self._store, self._structures, self._engine.options)
+        files = files_of(self._store, self._structures, self._options)
         self._report.files = len(files)
         for file in files:
             if self._stopped():
@@ -82,7 +83,7 @@ class _Pass:
     def _check(self, file: File) -> None:
         dossier = Dossier(
             today=self._day,
-            reader=TrackingReader(self._store, self._engine.options),
+            reader=TrackingReader(self._store, self._options),
             structure=file.structure,
             person=file.person,
             stays=file.stays,
@@ -94,7 +95,7 @@ class _Pass:
     def _check_structure(self, structure: Structure) -> None:
         dossier = Dossier(
             today=self._day,
-            reader=TrackingReader(self._store, self._engine.options),
+            reader=TrackingReader(self._store, self._options),
             structure=structure,
             parameters=self._engine.parameters(self._tenant, structure),
         )
@@ -148,7 +149,7 @@ class _Pass:
 
     def _existing(self) -> dict[str, Resource]:
         code = ("code", f"{tasks.CODE_SYSTEM}|{tasks.CODE['code']}")
-        return {task["id"]: task for task in every(self._store, "Task", code, self._engine.options)}
+        return {task["id"]: task for task in every(self._store, "Task", code, self._options)}
 
     def _submit(self, finess: str, wanted: Sequence[Resource]) -> None:
         actor = Actor(editor="horloge", structure=finess or None)
