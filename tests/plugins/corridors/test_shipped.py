@@ -85,3 +85,11 @@ def test_documents__type_class_label_and_list__as_published(corridors: PluginHos
         for d in plugin.documents:
             assert (d.class_.code, d.type.display) == published[d.type.code], (plugin.id, d.id)
     assert set(corridors.parameters()["commun.dmp_types"]) == {row[0] for row in rows if row[3] == "DMP"}
+
+
+@pytest.mark.parametrize("corridor", CORRIDORS)
+def test_readme__parameters_of_no_official_source__are_open_questions(corridor: str) -> None:
+    parameters = json.loads((PLUGINS / corridor / "parameters.json").read_text(encoding="utf-8"))
+    unsure = {p["name"] for p in parameters if p["status"] not in ("officiel", "public")}
+    _, questions = (PLUGINS / corridor / "README.md").read_text(encoding="utf-8").split("## Questions ouvertes")
+    assert {name for name in unsure if f"`{name}`" not in questions} == set()
