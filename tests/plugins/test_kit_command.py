@@ -67,3 +67,21 @@ def test_list__folder_added__is_shown_last(folder) -> None:
     result = CliRunner().invoke(command, ["list", "--plugin-folder", str(folder)])
 
     assert result.output.splitlines()[-1].startswith("xyz ")
+
+
+def test_check__every_path_of_plugins__passes_over_what_is_python_s_own(folder) -> None:
+    (folder.parent / "__init__.py").write_text("", encoding="utf-8")
+    (folder.parent / "__pycache__").mkdir()
+
+    result = CliRunner().invoke(command, ["check", *map(str, sorted(folder.parent.iterdir()))])
+
+    assert (result.exit_code, result.output) == (0, f"{folder} : aucune faute\n")
+
+
+def test_check__a_file__is_said_not_to_be_a_corridor(tmp_path) -> None:
+    (tmp_path / "notes.txt").write_text("", encoding="utf-8")
+
+    result = CliRunner().invoke(command, ["check", str(tmp_path / "notes.txt")])
+
+    assert result.exit_code == 1
+    assert "ce dossier n'est pas un couloir" in result.output

@@ -2,12 +2,18 @@
 
 import logging
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import click
 
 from dui_fhir.cli import options
+
+
+def _corridors(paths: Iterable[Path]) -> list[Path]:
+    """Return the paths without what Python keeps beside corridors, which ``plugins/*`` names too."""
+    return [path for path in paths if not path.name.startswith("__")]
 
 
 @click.group()
@@ -28,13 +34,13 @@ def list_(config: Path | None, **flags: Any) -> None:
 
 
 @command.command()
-@click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True))
 def check(folders: tuple[Path, ...]) -> None:
     """Contrôle des dossiers de couloir et montre toutes leurs fautes à la fois."""
     from dui_fhir.plugin_kit import check_folder
 
     total = 0
-    for folder in folders:
+    for folder in _corridors(folders):
         faults = check_folder(folder)
         total += len(faults)
         click.echo(f"{folder} : {'aucune faute' if not faults else f'{len(faults)} faute(s)'}")
@@ -44,7 +50,7 @@ def check(folders: tuple[Path, ...]) -> None:
 
 
 @command.command()
-@click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True))
 def test(folders: tuple[Path, ...]) -> None:
     """Essaie chaque règle : ses exemples, ses délais (la veille, le jour, le lendemain), et son contraire.
 
@@ -54,7 +60,7 @@ def test(folders: tuple[Path, ...]) -> None:
 
     logging.disable(logging.CRITICAL)  # a rule turned round may fail: that is noticed, and no news
     total = 0
-    for folder in folders:
+    for folder in _corridors(folders):
         trial = try_folder(folder)
         total += len(trial.faults)
         click.echo(f"{folder} : {trial.line()}")
@@ -64,7 +70,7 @@ def test(folders: tuple[Path, ...]) -> None:
 
 
 @command.command()
-@click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True))
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
@@ -74,9 +80,7 @@ def docs(folders: tuple[Path, ...], out: Path | None) -> None:
     """Fait la page lisible d'un couloir : règles, délais, documents, habilitations, indicateurs, sources, questions ouvertes."""
     from dui_fhir.plugin_kit.pages import page
 
-    for folder in folders:
-        if not (folder / "plugin.json").exists():
-            continue  # plugins/*/ names __pycache__ too
+    for folder in _corridors(folders):
         if out is None:
             click.echo(page(folder))
             continue
