@@ -8,6 +8,7 @@ import re
 import shlex
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -126,7 +127,10 @@ def test_serve__reload_plugins__takes_a_change_and_keeps_the_former_state_where_
     rule = walk.folder / "plugins/repit/rules/REPIT-01.schema.json"
     sound = rule.read_text(encoding="utf-8")
     rule.write_text(sound.replace("Un séjour de répit a", "Chaque séjour de répit a"), encoding="utf-8")
-    wait_for(lambda: told()[1].startswith("Chaque séjour de répit"), walk.server.log)
+    # every HTTP process has read the new state: one that starts in the middle of an edit would read the faulty file
+    wait_for(lambda: all(told()[1].startswith("Chaque séjour de répit") for _ in range(20)), walk.server.log)
+    time.sleep(3)
+    wait_for(lambda: all(told()[1].startswith("Chaque séjour de répit") for _ in range(20)), walk.server.log)
     rule.write_text("{", encoding="utf-8")
     wait_for(lambda: "l'état d'avant reste en service" in walk.server.log(), walk.server.log)
     assert told() == (422, told()[1])
@@ -135,8 +139,6 @@ def test_serve__reload_plugins__takes_a_change_and_keeps_the_former_state_where_
 
 
 def wait_for(true: Callable[[], bool], log: Callable[[], str], seconds: float = 40.0) -> None:
-    import time
-
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         try:
