@@ -1,10 +1,10 @@
-"""What can be swapped. Protocols only: ``app`` wires adapters to them, nobody else knows an adapter.
+"""What can be swapped. Protocols, and what is the same over any store: ``app`` wires adapters, nobody else knows one.
 
 Every adapter of a port passes the same suite in ``tests/contract``.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeAlias
 
 from dui_fhir.domain.actor import Actor
@@ -15,7 +15,7 @@ from dui_fhir.domain.plan import Plan, Result
 from dui_fhir.domain.query import Cursor, Query
 from dui_fhir.domain.version import Version
 
-__all__ = ["Clock", "Connector", "Reader", "Renderer", "Store", "Stores", "TokenVerifier"]
+__all__ = ["Clock", "Connector", "Reader", "Renderer", "Store", "Stores", "TokenVerifier", "every", "pages"]
 
 
 class Clock(Protocol):
@@ -124,6 +124,22 @@ class Store(Protocol):
 
     def job(self, key: str) -> Job | None:
         """Return the job with this unique key."""
+
+
+def pages(store: Store, query: Query) -> Iterator[SearchPage]:
+    """Yield the pages of a query, one after the other, however many: ``query.limit`` resources each."""
+    while True:
+        page = store.search(query)
+        yield page
+        if page.next is None:
+            return
+        query = replace(query, after=page.next)
+
+
+def every(store: Store, query: Query) -> Iterator[Version]:
+    """Yield all matches of a query, page by page."""
+    for page in pages(store, query):
+        yield from page.matches
 
 
 class Stores(Protocol):

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from dui_fhir import ports
 from dui_fhir.domain.calendar import day_of
 from dui_fhir.domain.change import Resource
 from dui_fhir.domain.reference import Reference
@@ -60,13 +61,7 @@ def files_of(store: Store, structures: Sequence[Structure], options: SearchOptio
 def every(store: Store, type: str, criterion: tuple[str, str] | None, options: SearchOptions) -> Iterator[Resource]:
     """Yield all matches of a search, however many."""
     query = replace(parse(type, [criterion] if criterion else [], options).query, limit=PAGE)
-    while True:
-        page = store.search(query)
-        for version in page.matches:
-            yield version.resource()
-        if page.next is None:
-            return
-        query = replace(query, after=page.next)
+    yield from (version.resource() for version in ports.every(store, query))
 
 
 def _stays(store: Store, options: SearchOptions) -> Iterator[Resource]:

@@ -19,13 +19,12 @@ from dui_fhir.indicators.persons import (
     Activity,
     Person,
     accompanied,
-    every,
     local,
     of_structure,
     of_structure_or_none,
 )
 from dui_fhir.plugin_host import PluginHost
-from dui_fhir.ports import Store
+from dui_fhir.ports import Store, every
 from dui_fhir.search.options import SearchOptions
 from dui_fhir.search.parse import parse
 from dui_fhir.service.reader import TrackingReader

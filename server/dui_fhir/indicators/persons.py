@@ -1,7 +1,6 @@
 """The persons of a structure over a period, found by their stays (decision D1), and those of whom something was written."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Final
 
@@ -12,7 +11,7 @@ from dui_fhir.domain.reference import Reference
 from dui_fhir.domain.structure import Structure
 from dui_fhir.domain.version import Version
 from dui_fhir.indicators.period import Period
-from dui_fhir.ports import Store
+from dui_fhir.ports import Store, every
 from dui_fhir.search.options import SearchOptions
 from dui_fhir.search.parse import parse
 from dui_fhir.service.structures import TAG_SYSTEM
@@ -62,17 +61,6 @@ def of_structure(structure: Structure) -> Node:
 def of_structure_or_none(structure: Structure) -> Node:
     """The same, with those of which no structure is known: what the server writes about a sending names none."""
     return AnyOf((of_structure(structure), Missing(STRUCTURE, "reference", True)))
-
-
-def every(store: Store, query: Query) -> Iterator[Version]:
-    """Yield all matches, page by page."""
-    query = replace(query, limit=PAGE)
-    while True:
-        page = store.search(query)
-        yield from page.matches
-        if page.next is None:
-            return
-        query = replace(query, after=page.next)
 
 
 def accompanied(store: Store, structure: Structure, period: Period, options: SearchOptions) -> dict[str, Person]:

@@ -3,7 +3,7 @@
 import hashlib
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from dui_fhir.domain import json
@@ -13,7 +13,7 @@ from dui_fhir.domain.errors import BadRequest
 from dui_fhir.domain.query import EVERYTHING, AnyOf, Not, Query, TokenIs
 from dui_fhir.domain.version import Version
 from dui_fhir.merging.trail import done_by
-from dui_fhir.ports import Store, Stores
+from dui_fhir.ports import Store, Stores, pages
 from dui_fhir.service.calendar_links import CODE, OBJECT_SYSTEM
 from dui_fhir.service.identity import unique_keys
 from dui_fhir.service.structures import TAG_SYSTEM, finess_of
@@ -85,12 +85,7 @@ def slices(store: Store) -> Iterator[list[Version]]:
     order = [t for t in FIRST if t in types] + [t for t in types if t not in (*FIRST, *LEFT)]
     for type in order:
         query = Query(types=(type,), where=links if type == "Basic" else EVERYTHING, limit=PAGE)
-        while True:
-            page = store.search(query)
-            yield list(page.matches)
-            if page.next is None:
-                break
-            query = replace(query, after=page.next)
+        yield from (list(page.matches) for page in pages(store, query))
 
 
 def _look(found: Survey, ours: Store, version: Version, held: Version | None) -> None:

@@ -1,14 +1,13 @@
 """The trace of a merger: Provenances written in the same transactions as what they tell of; they make it go on, or back."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Final
 
 from dui_fhir.domain.change import Resource
 from dui_fhir.domain.dates import instant
 from dui_fhir.domain.query import Query, TokenIs
 from dui_fhir.domain.version import Version
-from dui_fhir.ports import Store
+from dui_fhir.ports import Store, every
 
 TAG_SYSTEM: Final = "urn:dui-fhir:fusion"
 FORMER: Final = "urn:dui-fhir:extension:ancienne-reference"
@@ -42,14 +41,8 @@ def _target(there: str, here: str, version: int) -> Resource:
 
 
 def traces(store: Store, run: str) -> Iterator[Version]:
-    """Yield the Provenances of a merger."""
-    query = Query(types=("Provenance",), where=TokenIs("_tag", TAG_SYSTEM, run), limit=PAGE)
-    while True:
-        page = store.search(query)
-        yield from page.matches
-        if page.next is None:
-            return
-        query = replace(query, after=page.next)
+    """Return the Provenances of a merger, one after the other."""
+    return every(store, Query(types=("Provenance",), where=TokenIs("_tag", TAG_SYSTEM, run), limit=PAGE))
 
 
 def done_by(store: Store, run: str) -> dict[str, str]:

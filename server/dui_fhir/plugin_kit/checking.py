@@ -34,7 +34,7 @@ def check_folder(path: Path) -> list[Fault]:
     if not (folder / "plugin.json").exists():
         return [Fault(file="plugin.json", text="ce fichier est absent : ce dossier n'est pas un couloir")]
     source = Source(id=folder.name, folder=folder)
-    loaded = load_all([*_trunk(folder), source])
+    loaded = load_all([*trunk_of(folder), source])
     content = loaded.contents[source.id]
     faults = [*content.faults, *_file_faults(folder), *source_faults(folder), *_declaration_faults(content)]
     faults += _clock_faults(loaded, source.id)
@@ -43,7 +43,8 @@ def check_folder(path: Path) -> list[Fault]:
     return sorted(dict.fromkeys(faults), key=lambda f: (f.file, f.path, f.text))
 
 
-def _trunk(folder: Path) -> list[Source]:
+def trunk_of(folder: Path) -> list[Source]:
+    """Return the common trunk that goes with a folder: that beside it, else the installed one; none for the trunk itself."""
     if folder.name == TRUNK:
         return []
     beside = folder.parent / TRUNK

@@ -15,8 +15,8 @@ from typing import Final
 
 from dui_fhir.domain import json
 from dui_fhir.plugin_host import Plugin, PluginHost, Rule, Source
-from dui_fhir.plugin_host.finder import TRUNK, installed_source
-from dui_fhir.plugin_kit.checking import example_faults
+from dui_fhir.plugin_host.finder import TRUNK
+from dui_fhir.plugin_kit.checking import example_faults, trunk_of
 from dui_fhir.plugin_kit.examples import change_of, context_of, examples_of
 
 RULE_ID: Final = re.compile(r"[A-Z]+-[0-9]{2}")
@@ -37,12 +37,7 @@ class Mutant:
 
 def host_of(folder: Path) -> PluginHost:
     """Return the folder with the common trunk: that beside it, else the installed one."""
-    sources = [Source(id=folder.name, folder=folder)]
-    beside = folder.parent / TRUNK
-    if folder.name != TRUNK:
-        trunk = Source(id=TRUNK, folder=beside) if (beside / "plugin.json").exists() else installed_source(TRUNK)
-        sources = [trunk, *sources] if trunk is not None else sources
-    return PluginHost.from_sources(sources)
+    return PluginHost.from_sources([*trunk_of(folder), Source(id=folder.name, folder=folder)])
 
 
 def plugin_of(host: PluginHost, id: str) -> Plugin:

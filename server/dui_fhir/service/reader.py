@@ -8,7 +8,7 @@ from dui_fhir.domain.errors import Unprocessable
 from dui_fhir.domain.plan import ABSENT, VersionIs
 from dui_fhir.domain.reference import Reference
 from dui_fhir.domain.version import Version
-from dui_fhir.ports import Store
+from dui_fhir.ports import Store, every
 from dui_fhir.search.parse import ParsedSearch, SearchOptions, parse
 
 MATCHES_MAX = 1000
@@ -48,12 +48,7 @@ class TrackingReader:
     def every(self, type: str, params: Sequence[tuple[str, str]]) -> Iterator[Resource]:
         """See :class:`dui_fhir.domain.context.Reader`."""
         query = replace(parse(type, params, self._options).query, limit=SLICE)
-        while True:
-            page = self._store.search(query)
-            yield from (version.resource() for version in page.matches)
-            if page.next is None:
-                return
-            query = replace(query, after=page.next)
+        yield from (version.resource() for version in every(self._store, query))
 
     def note(self, type: str, id: str, found: Version | None) -> None:
         """Keep the version seen first: a later read of another one means that the write must be tried again."""

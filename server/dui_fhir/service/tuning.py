@@ -17,8 +17,7 @@ from dui_fhir.domain.change import Resource
 from dui_fhir.domain.errors import ConfigurationError
 from dui_fhir.domain.plan import Refused, VersionIs
 from dui_fhir.domain.query import Query, TokenIs
-from dui_fhir.domain.version import Version
-from dui_fhir.ports import Store
+from dui_fhir.ports import Store, every
 from dui_fhir.search.extract import Extractor
 from dui_fhir.search.indexing import ABSTRACT, Indexed, IndexState, state_of, wanted
 from dui_fhir.search.options import SearchOptions
@@ -143,7 +142,7 @@ class Tunings:
         return tuned
 
     def _own(self, store: Store) -> Iterator[tuple[str, SearchParameter]]:
-        for version in _active(store):
+        for version in every(store, Query(types=(TYPE,), where=TokenIs("status", None, "active"), limit=_PAGE)):
             try:
                 parameter = self.in_force(version.resource())
             except ConfigurationError as error:
@@ -161,16 +160,6 @@ class Tunings:
         tuned = [tenant for tenant, known in list(self._known.items()) if known.own]
         for tenant in tuned[:-TUNED_MAX]:
             self.forget(tenant)
-
-
-def _active(store: Store) -> Iterator[Version]:
-    query = Query(types=(TYPE,), where=TokenIs("status", None, "active"), limit=_PAGE)
-    while True:
-        page = store.search(query)
-        yield from page.matches
-        if page.next is None:
-            return
-        query = replace(query, after=page.next)
 
 
 def _settled(unknown: Iterable[Indexed], store: Store) -> Iterator[Indexed]:

@@ -2,14 +2,13 @@
 
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from dui_fhir.domain import marker
 from dui_fhir.domain.errors import BadRequest
 from dui_fhir.domain.plan import Refused, VersionIs
 from dui_fhir.domain.query import Query, TokenIs
-from dui_fhir.domain.version import Version
-from dui_fhir.ports import Store
+from dui_fhir.ports import Store, every
 from dui_fhir.search.options import SearchOptions
 from dui_fhir.subscriptions.subscription import Watched, watched
 
@@ -61,19 +60,9 @@ def _read(store: Store, options: SearchOptions) -> Known:
 
 
 def _compiled(store: Store, options: SearchOptions) -> Iterator[Watched]:
-    for version in _active(store):
+    for version in every(store, Query(types=("Subscription",), where=TokenIs("status", None, "active"), limit=_PAGE)):
         try:
             yield watched(version.resource(), options)
         except BadRequest as error:
             # accepted once, and no longer understood: a parameter went away with its plugin
             _log.error("subscription %s cannot be evaluated: %s", version.id, error.issues[0].id)
-
-
-def _active(store: Store) -> Iterator[Version]:
-    query = Query(types=("Subscription",), where=TokenIs("status", None, "active"), limit=_PAGE)
-    while True:
-        page = store.search(query)
-        yield from page.matches
-        if page.next is None:
-            return
-        query = replace(query, after=page.next)

@@ -4,12 +4,11 @@ What is known follows the history of the tenant: a change costs the reading of w
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from functools import lru_cache
 
 from dui_fhir.domain.query import Query
 from dui_fhir.domain.version import Version
-from dui_fhir.ports import Store
+from dui_fhir.ports import Store, every
 from dui_fhir.terminology.concepts import Resource
 from dui_fhir.terminology.registry import KINDS
 
@@ -71,17 +70,8 @@ class Stored:
             return before
         head = newest[0].sequence
         # what is written between the two readings is read again at the next question
-        found = self._since(kind, before.head) if before.head else self._all(kind)
+        found = self._since(kind, before.head) if before.head else every(self._store, Query(types=(kind,), limit=_PAGE))
         return before.after(head, found)
-
-    def _all(self, kind: str) -> Iterator[Version]:
-        query = Query(types=(kind,), limit=_PAGE)
-        while True:
-            page = self._store.search(query)
-            yield from page.matches
-            if page.next is None:
-                return
-            query = replace(query, after=page.next)
 
     def _since(self, kind: str, head: int) -> list[Version]:
         found: list[Version] = []

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from dui_fhir.demo.identity import CORE, INS_NIR_TEST, SIMULATED, birth_place, extension, reliability
 from dui_fhir.demo.sample.names import COMMUNES, FAMILIES, FIRST_NAMES, STREETS
 from dui_fhir.domain.change import Resource
+from dui_fhir.domain.ins import key_of
 
 Generation = Literal["old", "adult", "child"]
 AGES: dict[Generation, tuple[int, int]] = {"old": (72, 98), "adult": (20, 62), "child": (5, 17)}
@@ -60,7 +61,7 @@ def person(random: Random, number: str, generation: Generation, today: date, *, 
 def matricule(gender: str, born: date, commune: str, order: int) -> str:
     """Return sex, year and month of birth, commune, order, and the key (97 less the rest by 97)."""
     text = f"{1 if gender == 'male' else 2}{born:%y%m}{commune}{order % 1000:03d}"
-    return f"{text}{97 - int(text) % 97:02d}"
+    return text + key_of(text)
 
 
 def patient(who: Person, usager: str, today: date, profile: str) -> Resource:
