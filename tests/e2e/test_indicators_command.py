@@ -68,5 +68,37 @@ def test_indicators__grappe_of_two_tenants__one_total_without_lists(run) -> None
     assert [i["value"][1:10] for i in entry["resource"]["identifier"]] == [FINESS, OTHER]
 
 
+def test_indicators__threshold_of_one_structure__hides_the_sum_too(run, tmp_path: Path) -> None:
+    members = ("--grappe", f"alpha:{FINESS}", "--grappe", f"beta:{OTHER}", "--month", "2026-09")
+    asked = ("indicators", *members, "--indicator", "ESMS-3", "--csv")
+    resident = tmp_path / "resident.json"
+    resident.write_text(json.dumps({"resourceType": "Bundle", "type": "transaction", "entry": _resident()}))
+    run("import", str(resident), "--tenant", "alpha")
+
+    def shown() -> tuple[str, str]:
+        (row,) = csv.DictReader(io.StringIO(run(*asked)), delimiter=";")
+        return row["denominateur"], row["motif"]
+
+    assert shown() == ("", "effectif trop petit pour être montré")
+    for tenant in ("alpha", "beta"):
+        run("tenant", "parameter", tenant, "commun.indicateurs_effectif_min", "1")
+    assert shown() == ("1", "")
+    run("tenant", "parameter", "beta", "commun.indicateurs_effectif_min", "2", "--structure", OTHER)
+    assert shown() == ("", "effectif trop petit pour être montré")
+
+
+def _resident() -> list[dict[str, object]]:
+    person = {"resourceType": "Patient", "id": "p", "name": [{"use": "official", "family": "FICTIF"}]}
+    stay = {
+        "resourceType": "Encounter", "id": "s", "status": "in-progress", "class": {"code": "HH"},
+        "identifier": [{"system": "https://identifiant-medicosocial-sejour.esante.gouv.fr", "value": f"3{FINESS}/1-SEJOUR-1"}],
+        "subject": {"reference": "Patient/p"}, "serviceProvider": {"reference": f"Organization/finess-{FINESS}"},
+        "period": {"start": "2026-01-05"},
+    }  # fmt: skip
+    return [
+        {"resource": r, "request": {"method": "PUT", "url": f"{r['resourceType']}/{r['id']}"}} for r in (person, stay)
+    ]
+
+
 def test_indicators__structure_of_another_tenant__is_not_found(run) -> None:
     run("indicators", "--tenant", "alpha", "--organization", OTHER, status=1)

@@ -88,14 +88,19 @@ def _within(engine: "Engine", tenant: str, given: dict[str, Any]) -> "list[Resul
 
 def _across(engine: "Engine", given: dict[str, Any]) -> "list[Result]":
     """Return the sums over structures of several tenants: no list, no small number leaves any of them."""
+    from dui_fhir.indicators import operations
     from dui_fhir.indicators.evaluation import grappe, masked
+    from dui_fhir.service.sendings import server_call
 
-    smallest = int(engine.host.parameters(None)["commun.indicateurs_effectif_min"])
+    smallest = 0
     parts: dict[str, list[Result]] = {}
     for member in given["members"]:
         tenant, _, finess = member.partition(":")
         if not finess:
             raise click.BadParameter("écrivez ORGANISME:FINESS", param_hint="--grappe")
+        # the most cautious of the tenants decides: what one hides, the sum must not show
+        structure = operations.structure_named(server_call(engine, tenant, "Organization/$indicators"), finess)
+        smallest = max(smallest, int(engine.parameters(tenant, structure)["commun.indicateurs_effectif_min"]))
         for result in _within(engine, tenant, {**given, "organizations": (finess,), "every": False, "keep": False}):
             parts.setdefault(result.indicator.id, []).append(result)
     return [masked(grappe(some), smallest) for some in parts.values()]

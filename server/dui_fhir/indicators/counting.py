@@ -47,10 +47,14 @@ class Tally:
 
 @dataclass(frozen=True, kw_only=True)
 class Circumstances:
-    """What a count needs besides the structure and the period. ``now_ms``: what is planned later has not happened yet."""
+    """What a count needs besides the structure and the period. ``now_ms``: what is planned later has not happened yet.
+
+    ``parameters`` gives the parameters of the corridors as a structure of this tenant has them (decision D7).
+    """
 
     store: Store
     host: PluginHost
+    parameters: Callable[[Structure], Mapping[str, Any]]
     options: SearchOptions
     now_ms: int
 
@@ -61,7 +65,7 @@ class Counting:
     def __init__(self, structure: Structure, period: Period, given: Circumstances, rules: Collection[str] = ()) -> None:
         """``rules``: the clock rules that the counts to come may name."""
         self._structure, self._period, self._given, self._rules = structure, period, given, frozenset(rules)
-        self._parameters = given.host.parameters(structure)
+        self._parameters = given.parameters(structure)
         self._found: dict[Criterion, frozenset[str]] = {}
 
     def tally(self, indicator: Indicator, count: Count) -> Tally:

@@ -143,6 +143,12 @@ class Indicator:
         """True where the server counts it."""
         return self.numerator is not None and self.denominator is not None
 
+    @property
+    def judged(self) -> bool:
+        """True where clock rules or a function judge what is counted, by the parameters of the structure."""
+        counts = [count for count in (self.numerator, self.denominator) if count is not None]
+        return self.value is not None or any(count.in_order for count in counts)
+
     def applies_to(self, structure: Structure) -> bool:
         """False where all corridors of the structure are out of its scope (decision D26)."""
         corridors = frozenset(structure.corridors)

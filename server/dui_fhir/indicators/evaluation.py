@@ -28,8 +28,9 @@ _PERCENT = 100
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Result:
-    """One indicator. ``structures`` are FINESS; ``parameters`` those that took part; ``parts`` the results of each structure
-    of a grappe. ``absent`` tells why there is no rate."""
+    """One indicator. ``structures`` are FINESS; ``parts`` the results of each structure of a grappe. ``absent`` tells why
+    there is no rate. ``parameters``: those that took part; where rules or a function judge the files, also those that the
+    structure set for itself. A value that differs between the structures of a grappe is told by FINESS."""
 
     indicator: Indicator
     structures: tuple[str, ...]
@@ -120,9 +121,12 @@ def evaluate(
     chosen = tuple(indicators)
     counts = [count for i in chosen for count in (i.numerator, i.denominator) if count is not None]
     counting = Counting(structure, period, given, {rule for count in counts for rule in count.in_order})
-    parameters = given.host.parameters(structure)
+    parameters, shipped = given.parameters(structure), given.host.parameters(structure)
+    own = {n: v for n, v in parameters.items() if v != shipped.get(n) and ".severity." not in n}
     for indicator in chosen:
         used = {name: parameters[name] for name in indicator.parameters}
+        if indicator.judged:
+            used |= own
         bare = Result(indicator=indicator, structures=(structure.finess,), period=period, parameters=used)
         yield _counted(bare, structure, counting)
 
@@ -144,7 +148,9 @@ def grappe(parts: Sequence[Result]) -> Result:
     first = parts[0]
     counted = [p for p in parts if p.numerator is not None and p.denominator is not None]
     structures = tuple(sorted(finess for p in parts for finess in p.structures))
-    whole = replace(first, structures=structures, parts=tuple(parts), numerator=None, denominator=None)
+    whole = replace(
+        first, structures=structures, parts=tuple(parts), numerator=None, denominator=None, parameters=_common(parts)
+    )
     if not counted:
         return replace(whole, absent=first.absent or "not-applicable")
     numerator, denominator = (
@@ -153,6 +159,16 @@ def grappe(parts: Sequence[Result]) -> Result:
     return replace(
         whole, numerator=numerator, denominator=denominator, absent="" if denominator.value else "not-a-number"
     )
+
+
+def _common(parts: Sequence[Result]) -> dict[str, Any]:
+    """Return the parameters of all parts: one value where they agree, else a table by FINESS."""
+    found: dict[str, Any] = {}
+    for name in {name for part in parts for name in part.parameters}:
+        by_structure = {part.structures[0]: part.parameters.get(name) for part in parts}
+        first, *others = by_structure.values()
+        found[name] = first if all(other == first for other in others) else by_structure
+    return found
 
 
 def _sum(tallies: Sequence[Tally]) -> Tally:

@@ -4,6 +4,7 @@ Sources: FHIR R4, measure-operation-evaluate-measure.html; ``$indicators`` is ou
 """
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any
 
 from dui_fhir.definitions import operation_definitions
@@ -34,7 +35,13 @@ def operations() -> tuple[Served, ...]:
 def circumstances(call: Call) -> Circumstances:
     """Return what a count needs of a call."""
     engine = call.engine
-    return Circumstances(store=call.store, host=engine.host, options=call.options, now_ms=engine.clock.now_ms())
+    return Circumstances(
+        store=call.store,
+        host=engine.host,
+        parameters=partial(engine.parameters, call.request.tenant),
+        options=call.options,
+        now_ms=engine.clock.now_ms(),
+    )
 
 
 def structures_of(call: Call) -> tuple[Structure, ...]:

@@ -42,7 +42,7 @@ def _verdict(call: Call, report: Mapping[str, Any]) -> Verdict:
         return Verdict(sound=True, sentence=f"{label} : {seen} ; les données donnent encore la même empreinte.")
     kept = _is_kept(call, proof)
     told = "ce rapport avait été gardé" if kept else "aucun rapport gardé n'a cette empreinte"
-    text = f"{label} : {seen} ; les données ont changé depuis ({told})."
+    text = f"{label} : {seen} ; les données ou les paramètres ont changé depuis ({told})."
     return Verdict(sound=again is not None or kept, sentence=text)
 
 

@@ -10,7 +10,7 @@ from dui_fhir.app import build_engine
 from dui_fhir.domain import json
 from dui_fhir.domain.clock import FixedClock
 from dui_fhir.domain.structure import Structure
-from dui_fhir.service import router
+from dui_fhir.service import own_parameters, router, tenant_settings
 from dui_fhir.service.engine import Engine
 from dui_fhir.service.message import ServiceRequest
 from dui_fhir.service.structures import register
@@ -64,6 +64,14 @@ class World:
         """Ask by GET; a list is a repeated parameter."""
         pairs = [(n, str(v)) for n, given in params.items() for v in (given if isinstance(given, list) else [given])]
         return self.request("GET", path, pairs)
+
+    def set(self, name: str, value: Any, place: str = "*") -> None:
+        """Set a parameter of the corridors for the tenant, or for one structure; it counts at the next look."""
+        shipped = self.engine.host.parameters(None)
+        values = tenant_settings.load(self.store)[1]
+        changes = own_parameters.changed(values, place, name, json.dumps(value).decode(), shipped)
+        assert tenant_settings.save(self.store, self.engine.extractor, changes)
+        self.engine.standards.of(self.name, fresh=True)
 
     def reports(self, number: str = EHPAD, **params: Any) -> dict[str, Resource]:
         """Return the MeasureReports of a structure by indicator."""

@@ -35,6 +35,11 @@ def _absent(report: Report) -> str:
     return str(report["group"][0]["measureScore"]["extension"][0]["valueCode"])
 
 
+def _parameters(report: Report) -> Any:
+    (found,) = [e for e in report["extension"] if e["url"].endswith(":preuve")]
+    return json.loads(next(p["valueString"].encode() for p in found["extension"] if p["url"] == "parametres"))
+
+
 def _score(report: Report) -> float:
     return float(report["group"][0]["measureScore"]["value"])
 
@@ -245,6 +250,46 @@ def test_rate_of_a_delay__late_file__is_out_of_the_numerator(world: Any, count_o
     world.at("2026-11-02T08:00:00")
 
     assert count_of(world.reports()["PA-DLU"]) == (1, 2)
+
+
+def test_rate_of_a_delay__structure_with_its_own_delay__counts_by_it_and_says_so(world: Any, count_of: Counts) -> None:
+    for number in (EHPAD, EHPAD_2):
+        world.admitted(f"late-{number}", number, start="2026-10-20")
+    world.at("2026-11-02T08:00:00")
+    before = {number: world.reports(number)["PA-DLU"] for number in (EHPAD, EHPAD_2)}
+    world.set("pa.dlu_redaction_jours", 30, EHPAD)
+    world.set("pa.severity.PA-06", "error", EHPAD)  # takes no part in a count
+    after = {number: world.reports(number)["PA-DLU"] for number in (EHPAD, EHPAD_2)}
+
+    assert [count_of(before[n]) for n in (EHPAD, EHPAD_2)] == [(0, 1), (0, 1)]
+    assert [count_of(after[n]) for n in (EHPAD, EHPAD_2)] == [(1, 1), (0, 1)]
+    assert [_parameters(after[n]) for n in (EHPAD, EHPAD_2)] == [{"pa.dlu_redaction_jours": 30}, {}]
+    assert proof_of(after[EHPAD_2]) == proof_of(before[EHPAD_2])
+
+    asked = world.ask("Organization/$indicators", month="2026-10", measure="PA-DLU", structure=[EHPAD, EHPAD_2])
+    whole = asked["entry"][0]["resource"]
+    assert count_of(whole) == (1, 2)
+    assert _parameters(whole) == {"pa.dlu_redaction_jours": {EHPAD: 30, EHPAD_2: None}}
+
+
+def test_projects_of_the_year__tenant_that_asks_for_six_months__counts_by_them(world: Any, count_of: Counts) -> None:
+    world.project("p", world.admitted("p"), start="2026-02-01")
+    world.event("e", "Patient/p")
+    before = world.reports()["ESMS-4"]
+    world.set("commun.actualisation_mois", 6)
+    after = world.reports()["ESMS-4"]
+
+    assert [count_of(r) for r in (before, after)] == [(1, 1), (0, 1)]
+    assert [_parameters(r) for r in (before, after)] == [{"commun.actualisation_mois": n} for n in (12, 6)]
+
+
+def test_gmp__tenant_that_maps_the_answers_otherwise__counts_by_its_table(world: Any, count_of: Counts) -> None:
+    validation = {"url": "urn:dui-fhir:extension:validation-medecin", "valueDate": "2026-03-01"}
+    grid = aggir_response.build("AAAAAAAA", subject=world.admitted("p"), identifier="x/1-EVAL-1", adverbs=False)
+    world.put({**grid, "id": "g", "authored": "2026-04-01", "extension": [validation]})
+    world.set("pa.aggir_modalites", {"qf0": "C", "qf2": "B", "qf4": "A"}, EHPAD)
+
+    assert count_of(world.reports()["GMP"]) == (1000, 1)
 
 
 # --------------------------------------------------------------------------------------------- reports and proofs
