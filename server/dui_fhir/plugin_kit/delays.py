@@ -15,7 +15,7 @@ from dui_fhir.domain.change import Resource
 from dui_fhir.domain.dossier import Dossier
 from dui_fhir.plugin_host import Plugin, PluginHost, Rule
 from dui_fhir.plugin_host.json_files import read, validate
-from dui_fhir.plugin_kit.examples import context_of
+from dui_fhir.plugin_kit.examples import context_of, named
 
 FOLDER: Final = "delay"
 YEARS_AFTER: Final = 10
@@ -39,12 +39,8 @@ class DelayExample:
 def delays_of(plugin: Plugin) -> tuple[DelayExample, ...]:
     """Return the examples of delays of a plugin, in the order of their names."""
     files = sorted((plugin.folder / "examples" / FOLDER).glob("*.json"))
-    return tuple(DelayExample(file=file, rule=_rule_of(file, plugin)) for file in files)
-
-
-def _rule_of(file: Path, plugin: Plugin) -> Rule | None:
-    periodic = [r for r in plugin.rules if r.kind == "P"]
-    return next((r for r in periodic if file.stem == r.id or file.stem.startswith(f"{r.id}-")), None)
+    periodic = [rule for rule in plugin.rules if rule.kind == "P"]
+    return tuple(DelayExample(file=file, rule=named(file, periodic)) for file in files)
 
 
 def delay_faults(example: DelayExample, plugin: Plugin, host: PluginHost) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """The examples of a plugin's folder: collected, put in circumstances, and submitted to the rules."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -38,15 +38,16 @@ class Example:
 def examples_of(plugin: Plugin) -> tuple[Example, ...]:
     """Return the examples of a plugin, in the order of their names."""
     return tuple(
-        Example(file=file, expectation=expectation, rule=_rule_of(file, plugin) if expectation != "valid" else None)
+        Example(file=file, expectation=expectation, rule=named(file, plugin.rules) if expectation != "valid" else None)
         for expectation in EXPECTATIONS
         for file in sorted((plugin.folder / "examples" / expectation).glob("*.json"))
     )
 
 
-def _rule_of(file: Path, plugin: Plugin) -> Rule | None:
-    named = [r for r in plugin.rules if file.stem == r.id or file.stem.startswith((f"{r.id}-", f"{r.id}_", f"{r.id}."))]
-    return max(named, key=lambda rule: len(rule.id), default=None)
+def named(file: Path, rules: Iterable[Rule]) -> Rule | None:
+    """Return the rule with whose id the name of a file begins, the longest id where several do; None where none does."""
+    starting = [r for r in rules if file.stem == r.id or file.stem.startswith((f"{r.id}-", f"{r.id}_", f"{r.id}."))]
+    return max(starting, key=lambda rule: len(rule.id), default=None)
 
 
 def issues_of(example: Example, plugin: Plugin, host: PluginHost) -> tuple[Issue, ...]:

@@ -8,7 +8,7 @@ import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
+from itertools import islice
 
 from dui_fhir.domain.change import Resource
 from dui_fhir.domain.dates import instant, interval
@@ -17,7 +17,7 @@ from dui_fhir.domain.icalendar import Event, Status
 from dui_fhir.domain.query import DateIs
 from dui_fhir.domain.reference import Reference
 from dui_fhir.domain.version import Version
-from dui_fhir.ports import Store
+from dui_fhir.ports import Store, every
 from dui_fhir.search.options import SearchOptions
 from dui_fhir.search.parse import parse
 from dui_fhir.settings import Settings
@@ -87,7 +87,7 @@ def events(store: Store, subject: str, now_ms: int, options: SearchOptions, sett
     high = now_ms + settings.agenda_future_days * DAY_MS
     parsed = parse("Appointment", [("actor", ",".join(actors)), ("_sort", "date")], options)
     parsed = parsed.within(DateIs("date", "ap", low, high))
-    for version in _every(store, replace(parsed.query, limit=_PAGE)):
+    for version in islice(every(store, replace(parsed.query, limit=_PAGE)), EVENTS_MAX):
         event = event_of(version, frozenset(actors))
         if event is not None:
             yield event
@@ -98,17 +98,6 @@ def _roles(store: Store, subject: str, options: SearchOptions) -> list[str]:
         return []
     query = replace(parse("PractitionerRole", [("practitioner", subject)], options).query, limit=100)
     return [f"PractitionerRole/{v.id}" for v in store.search(query).matches]
-
-
-def _every(store: Store, query: Any) -> Iterator[Version]:
-    told = 0
-    while told < EVENTS_MAX:
-        page = store.search(query)
-        yield from page.matches
-        told += len(page.matches)
-        if page.next is None:
-            return
-        query = replace(query, after=page.next)
 
 
 def event_of(version: Version, actors: frozenset[str]) -> Event | None:

@@ -12,6 +12,7 @@ from dui_fhir.domain.change import Resource
 from dui_fhir.domain.errors import BadRequest, Unprocessable
 from dui_fhir.domain.query import SortKey
 from dui_fhir.domain.version import Version
+from dui_fhir.ports import every
 from dui_fhir.service import bundles, content, parameters
 from dui_fhir.service.engine import Call, Served
 from dui_fhir.service.incomplete import relied_on
@@ -99,13 +100,7 @@ def _newest_first(call: Call, params: Params) -> Iterator[Version]:
         bytes_max=call.engine.settings.page_bytes_max,
         total="none",
     )
-    looked_at = 0
-    while True:
-        page = call.store.search(query)
-        yield from page.matches
-        looked_at += len(page.matches)
-        if page.next is None:
-            return
+    for looked_at, version in enumerate(every(call.store, query)):
         if looked_at >= READ_MAX:
             raise Unprocessable.of(
                 "core-lastn-too-many",
@@ -113,7 +108,7 @@ def _newest_first(call: Call, params: Params) -> Iterator[Version]:
                 f"over {READ_MAX} observations match",
                 code="too-costly",
             )
-        query = replace(query, after=page.next)
+        yield version
 
 
 def _names(observation: Resource) -> list[Any]:
