@@ -1,137 +1,20 @@
-"""The check of a profile: one closure per constrained element, run after the base check of R4.
-
-An *item* is ``(value, type, companion, path)``: the JSON value, its FHIR type (or the path of a nested element), its ``_``
-companion for a primitive, and its place.
-"""
+"""The check of a profile: one closure per constrained element, run after the base check of R4."""
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, TypeAlias
+from typing import Any
 
-from dui_fhir.definitions.children import is_primitive, keys
 from dui_fhir.definitions.elements import resource_types
 from dui_fhir.validation.bindings import binding
 from dui_fhir.validation.faults import Path, Report
 from dui_fhir.validation.invariants import Rule, rule
+from dui_fhir.validation.items import Item, ItemCheck, ManyCheck, Visit, items_of, visits
 from dui_fhir.validation.library import Library, keep
 from dui_fhir.validation.matching import fits, same
 from dui_fhir.validation.narrative import language_fault
 from dui_fhir.validation.relative import outside_duration
 from dui_fhir.validation.spec import Spec, TypeRule
 from dui_fhir.validation.targets import Targets
-
-
-class Item:
-    """One element of a resource."""
-
-    __slots__ = ("companion", "path", "type", "value")
-
-    def __init__(self, value: Any, type: str, companion: Any, path: Path) -> None:
-        self.value = value
-        self.type = type
-        self.companion = companion
-        self.path = path
-
-
-ItemCheck: TypeAlias = Callable[[Item, Report], None]
-_TEXTS = frozenset({"string", "markdown", "code", "id", "uri", "url", "canonical"})
-
-
-def items_of(owner: Item, name: str) -> list[Item]:
-    """Return the elements of an owner that have this name: ``value`` finds ``valueString``, ``valueString`` only itself."""
-    holder = owner.value if owner.value.__class__ is dict else owner.companion
-    if holder.__class__ is not dict:
-        return []
-    type = owner.type if owner.value.__class__ is dict else "Element"
-    if type in ("Resource", "DomainResource"):
-        type = str(holder.get("resourceType"))
-    found: list[Item] = []
-    known = _cache.get((type, name)) or _keys(type, name)
-    if len(known) > _FEW:  # a choice of many types: fewer keys are there than could be
-        for key, value in holder.items():
-            if key in known:
-                _append(found, value, holder.get("_" + key), known[key], (owner.path, key))
-            elif key[:1] == "_" and key[1:] in known and key[1:] not in holder:
-                _append(found, None, value, known[key[1:]], (owner.path, key[1:]))
-        return found
-    for key, child_type in known.items():
-        value, companion = holder.get(key), holder.get("_" + key)
-        if companion is None and value.__class__ is str:
-            found.append(Item(value, child_type, None, (owner.path, key)))
-        elif value is not None or companion is not None:
-            _append(found, value, companion, child_type, (owner.path, key))
-    return found
-
-
-def _finder(name: str) -> Callable[[Item], list[Item]]:
-    """Return ``items_of`` for one name, quick where a type has a single key for it: nearly always."""
-    keys_of: dict[str, tuple[str, str, str] | None] = {}
-
-    def single(type: str) -> tuple[str, str, str] | None:
-        known = _keys(type, name)
-        keys_of[type] = (
-            next(((k, f"_{k}", t) for k, t in known.items() if t not in _ANY), None) if len(known) == 1 else None
-        )
-        return keys_of[type]
-
-    def find(owner: Item) -> list[Item]:
-        holder, type = owner.value, owner.type
-        facts = keys_of[type] if type in keys_of else single(type)
-        if facts is None or holder.__class__ is not dict:
-            return items_of(owner, name)
-        key, beside, child_type = facts
-        value = holder.get(key)
-        if beside in holder:
-            return items_of(owner, name)
-        if value is None:
-            return _NOTHING
-        path = (owner.path, key)
-        if value.__class__ is list:
-            return [Item(one, child_type, None, (path, index)) for index, one in enumerate(value)]
-        return [Item(value, child_type, None, path)]
-
-    return find
-
-
-_ANY = frozenset({"Resource", "DomainResource"})
-_NOTHING: list[Item] = []
-_FEW = 4
-_cache: dict[tuple[str, str], dict[str, str]] = {}
-
-
-def _keys(type: str, name: str) -> dict[str, str]:
-    found = _cache.get((type, name))
-    if found is None:
-        try:
-            known = keys(type)
-        except KeyError:
-            return {}
-        found = {key: t for key, (child, t) in known.items() if child.name == name}
-        if not found and name in known:
-            found = {name: known[name][1]}
-        _cache[type, name] = found
-    return found
-
-
-def _append(found: list[Item], value: Any, companion: Any, type: str, path: Path) -> None:
-    if value.__class__ is not list and companion.__class__ is not list:
-        found.append(Item(value, _actual(value, type), companion, path))
-        return
-    if companion is None:
-        found += [Item(one, _actual(one, type), None, (path, index)) for index, one in enumerate(value)]
-        return
-    values = value if isinstance(value, list) else []
-    companions = companion if isinstance(companion, list) else []
-    for index in range(max(len(values), len(companions))):
-        one = values[index] if index < len(values) else None
-        beside = companions[index] if index < len(companions) else None
-        found.append(Item(one, _actual(one, type), beside, (path, index)))
-
-
-def _actual(value: Any, type: str) -> str:
-    if type in ("Resource", "DomainResource") and value.__class__ is dict:
-        return str(value.get("resourceType"))
-    return type
 
 
 class Overlay:
@@ -204,55 +87,38 @@ class Overlay:
             checks.append(_valued(spec.instead))
         if spec.languages:
             checks.append(_languages(spec.languages))
-        inner = [self._child(child) for child in spec.children.values() if not child.says_nothing]
-        if spec.name in ("contained", "resource") and inner:
-            checks.append(_inside_resource(inner))
-        else:
-            checks += inner
-        if len(checks) == 1:
-            return checks[0]
+        inner = [self._visit(child) for child in spec.children.values() if not child.says_nothing]
+        if inner:
+            children = visits(inner)
+            checks.append(_inside_resource(children) if spec.name in ("contained", "resource") else children)
+        return checks[0] if len(checks) == 1 else _all(checks)
 
-        def check(item: Item, report: Report) -> None:
-            for one in checks:
-                one(item, report)
-
-        return check
-
-    def _child(self, spec: Spec) -> ItemCheck:
-        name, minimum, maximum = spec.name, spec.min, spec.max
-        each = self.items(spec)
+    def _visit(self, spec: Spec) -> Visit:
+        own = self.element(spec)
+        each = self._sliced(spec, own)
         required = any(s.min for s in spec.slices.values())
-        counted = (minimum or 0) > 1 or maximum is not None
+        alone = not spec.slices and (spec.min or 0) < 2 and spec.max != 0
+        return Visit(
+            name=spec.name,
+            each=_counted(spec, each),
+            one=own if alone else None,
+            absent=_absent(spec) if spec.min or required else None,
+        )
 
-        find = _finder(name)
-
-        def check(owner: Item, report: Report) -> None:
-            items = find(owner)
-            if not items:
-                if minimum:
-                    report.missing(name, owner.path)
-                if required:
-                    _missing_slices(spec, owner.path, report)
-                return
-            if counted:
-                _count(len(items), name, minimum, maximum, owner.path, report)
-            each(items, report)
-
-        return check
-
-    def items(self, spec: Spec) -> Callable[[list[Item], Report], None]:
+    def items(self, spec: Spec) -> ManyCheck:
         """Compile the check of all items of an element: each one, then the slices they fall into."""
+        return self._sliced(spec, self.element(spec))
+
+    def _sliced(self, spec: Spec, own: ItemCheck) -> ManyCheck:
         from dui_fhir.validation.slicing import slices_check
 
-        own = self.element(spec)
         sliced = slices_check(self, spec) if spec.slices else None
-        if sliced is None:
-            return _each(own)
 
         def check(items: list[Item], report: Report) -> None:
             for item in items:
                 own(item, report)
-            sliced(items, report)
+            if sliced is not None:
+                sliced(items, report)
 
         return check
 
@@ -325,12 +191,35 @@ class Overlay:
             report.no_profile(known, item.path)
 
 
-def _each(check: ItemCheck) -> Callable[[list[Item], Report], None]:
-    def check_all(items: list[Item], report: Report) -> None:
-        for item in items:
-            check(item, report)
+def _all(checks: list[ItemCheck]) -> ItemCheck:
+    def check(item: Item, report: Report) -> None:
+        for one in checks:
+            one(item, report)
 
-    return check_all
+    return check
+
+
+def _counted(spec: Spec, each: ManyCheck) -> Callable[[list[Item], Path, Report], None]:
+    name, minimum, maximum = spec.name, spec.min, spec.max
+    if (minimum or 0) < 2 and maximum is None:
+        return lambda items, path, report: each(items, report)
+
+    def check(items: list[Item], path: Path, report: Report) -> None:
+        _count(len(items), name, minimum, maximum, path, report)
+        each(items, report)
+
+    return check
+
+
+def _absent(spec: Spec) -> Callable[[Path, Report], None]:
+    def tell(path: Path, report: Report) -> None:
+        if spec.min:
+            report.missing(spec.name, path)
+        for piece in spec.slices.values():
+            if piece.min:
+                report.missing(f"{spec.name}:{piece.slice}", path)
+
+    return tell
 
 
 def _without_url(spec: Spec) -> Spec:
@@ -344,7 +233,7 @@ def _by_url(value: Any, canonical: str) -> bool:
     return bool(value.get("url") == canonical.partition("|")[0])
 
 
-def _inside_resource(checks: list[ItemCheck]) -> ItemCheck:
+def _inside_resource(children: ItemCheck) -> ItemCheck:
     """The checks of the elements of a contained or bundled resource, which is their ``%resource``."""
 
     def check(item: Item, report: Report) -> None:
@@ -353,8 +242,7 @@ def _inside_resource(checks: list[ItemCheck]) -> ItemCheck:
             report.resource = item.value
             if isinstance(item.path, str) or item.path[1] == "resource":
                 report.root = item.value
-        for one in checks:
-            one(item, report)
+        children(item, report)
         report.resource, report.root = outer
 
     return check
@@ -365,12 +253,6 @@ def _count(count: int, name: str, minimum: int | None, maximum: int | None, path
         report.missing(name, path)
     if maximum is not None and 0 <= maximum < count:
         report.too_many(name, maximum, path)
-
-
-def _missing_slices(spec: Spec, path: Path, report: Report) -> None:
-    for piece in spec.slices.values():
-        if piece.min:
-            report.missing(f"{spec.name}:{piece.slice}", path)
 
 
 def _values(spec: Spec) -> ItemCheck | None:
@@ -471,4 +353,4 @@ def _rules(spec: Spec) -> ItemCheck | None:
     return check
 
 
-__all__ = ["Item", "ItemCheck", "Overlay", "is_primitive", "items_of"]
+__all__ = ["Item", "ItemCheck", "Overlay", "items_of"]
