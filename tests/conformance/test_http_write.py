@@ -150,6 +150,34 @@ def test_update__same_content__makes_no_version(fhir: Fhir) -> None:
     assert (answer.status_code, answer.headers["ETag"]) == (200, 'W/"1"')
 
 
+def test_update__same_content_in_another_order__makes_no_version_and_keeps_the_first_bytes(fhir: Fhir) -> None:
+    created = fhir.post("Observation", b'{"resourceType":"Observation","status":"final","code":{"text":"Poids"},'
+                        b'"valueQuantity":{"value":1.00,"unit":"kg"},"effectiveDateTime":"2026"}')  # fmt: skip
+    id, first = created.json["id"], created.data
+    turned = (
+        f'{{"effectiveDateTime":"2026","valueQuantity":{{"unit":"kg","value":1.00}},"code":{{"text":"Poids"}},'
+        f'"id":"{id}","status":"final","resourceType":"Observation"}}'
+    ).encode()
+
+    answer = fhir.put(f"Observation/{id}", turned)
+
+    assert (answer.status_code, answer.headers["ETag"], answer.data) == (200, 'W/"1"', first)
+    assert fhir.get(f"Observation/{id}/_history").json["total"] == 1
+    for changed in (turned.replace(b"1.00", b"1.0"), turned.replace(b'"2026"', b'"2026-01"')):
+        before = fhir.get(f"Observation/{id}").headers["ETag"]
+        assert fhir.put(f"Observation/{id}", changed).headers["ETag"] != before
+
+
+def test_transaction__same_content_in_another_order__makes_no_version(fhir: Fhir) -> None:
+    created = fhir.create(PATIENT)
+    turned = dict(reversed(created.items()))
+    url = f"Patient/{created['id']}"
+
+    answer = fhir.transaction({"resource": turned, "request": {"method": "PUT", "url": url}})
+
+    assert answer.json["entry"][0]["response"]["etag"] == 'W/"1"'
+
+
 @pytest.mark.parametrize("id", [None, "other"])
 def test_update__body_without_the_id_of_the_url__is_400(fhir: Fhir, id: str | None) -> None:
     answer = fhir.put("Patient/abc", {**PATIENT, **({"id": id} if id else {})})

@@ -32,12 +32,37 @@ class Body:
         tail = (b"," + json.dumps(meta)[1:] if meta else b"}") + (b"," + json.dumps(rest)[1:] if rest else b"}")
         return cls(head, tail)
 
+    @classmethod
+    def stored(cls, data: bytes, version: int, instant_ms: int) -> "Body | None":
+        """Take the stored JSON of a version apart; None where it is not that version's."""
+        head, gap, tail = data.partition(_gap(version, instant_ms))
+        return cls(head, tail) if gap else None
+
     def join(self, version: int, instant_ms: int) -> bytes:
         """Return the stored JSON of this version."""
-        gap = f'"versionId":"{version}","lastUpdated":"{instant(instant_ms)}"'
-        return self.head + gap.encode() + self.tail
+        return self.head + _gap(version, instant_ms) + self.tail
 
     @property
     def digest(self) -> bytes:
         """Sixteen bytes that are equal for equal content, version and instant left out."""
         return blake2b(self.head + b"\0" + self.tail, digest_size=16).digest()
+
+
+def same(one: Resource, other: Resource) -> bool:
+    """Tell whether two resources have the same content: the order of properties means nothing in JSON, that of lists does, and a
+    number is what is written (``1.0`` is not ``1.00``). Version and instant are left out."""
+    # equal values first: what differs is seen at once, and ``true`` equals ``1`` only there
+    return _content(one) == _content(other) and _ordered(one) == _ordered(other)
+
+
+def _content(resource: Resource) -> tuple[Resource, Resource]:
+    meta = {k: v for k, v in resource.get("meta", {}).items() if k not in ("versionId", "lastUpdated")}
+    return meta, {k: v for k, v in resource.items() if k != "meta"}
+
+
+def _ordered(resource: Resource) -> bytes:
+    return json.dumps(_content(resource), ordered=True)
+
+
+def _gap(version: int, instant_ms: int) -> bytes:
+    return f'"versionId":"{version}","lastUpdated":"{instant(instant_ms)}"'.encode()

@@ -44,10 +44,10 @@ def loads(data: bytes | str) -> Any:
     return _json.loads(raw, parse_float=Decimal, parse_int=_integer)
 
 
-def dumps(value: Any, *, pretty: bool = False) -> bytes:
-    """Serialise to UTF-8 JSON, writing each :class:`Decimal` with its own text."""
+def dumps(value: Any, *, pretty: bool = False, ordered: bool = False) -> bytes:
+    """Serialise to UTF-8 JSON, writing each :class:`Decimal` with its own text; ``ordered``: properties by their names."""
     options = orjson.OPT_PASSTHROUGH_SUBCLASS | (orjson.OPT_INDENT_2 if pretty else 0)
-    return orjson.dumps(value, default=_verbatim, option=options)
+    return orjson.dumps(value, default=_verbatim, option=options | (orjson.OPT_SORT_KEYS if ordered else 0))
 
 
 def objects(value: Any) -> list[dict[str, Any]]:

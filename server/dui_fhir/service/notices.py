@@ -93,7 +93,9 @@ def _next(draft: Draft) -> int:
 def _changes(draft: Draft, put: Put) -> bool:
     """Tell whether the writer will make a version: an equal content makes none."""
     before = draft.before
-    return before is None or before.deleted or Body.of(before.resource()).digest != put.body.digest
+    if before is None or before.body is None:
+        return True
+    return Body.stored(before.body, before.version, before.instant_ms) != put.body
 
 
 def _asks(draft: Draft) -> bool:

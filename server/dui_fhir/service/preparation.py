@@ -4,7 +4,7 @@ import time
 from dataclasses import replace
 from functools import cached_property
 
-from dui_fhir.domain.body import Body
+from dui_fhir.domain.body import Body, same
 from dui_fhir.domain.change import Change, Resource
 from dui_fhir.domain.context import Context
 from dui_fhir.domain.errors import Unprocessable
@@ -167,12 +167,24 @@ class _Found:
         return Put(
             type=draft.type,
             id=draft.id,
-            body=Body.of(draft.resource),
+            body=self._body(draft.resource),
             index=self._index(draft.resource),
             method=draft.method,
             expect=draft.expect,
             unique=unique_keys(draft.resource),
         )
+
+    def _body(self, resource: Resource) -> Body:
+        """Return what is to be stored: the bytes already there where only the order of properties is another."""
+        body, before = Body.of(resource), self._draft.before
+        if (
+            before is None
+            or before.body is None
+            or self.change.before is None
+            or not same(resource, self.change.before)
+        ):
+            return body
+        return Body.stored(before.body, before.version, before.instant_ms) or body
 
     def _index(self, resource: Resource) -> IndexValues:
         ours: list[ReferenceValue] = [*owner.links(resource)]

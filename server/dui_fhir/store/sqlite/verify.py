@@ -254,8 +254,8 @@ def _check_current(
     connection: Connection, row: _Row, stored: list[Cell], again: Recomputation, known: _Known, report: Report
 ) -> None:
     name = f"{row.type}/{row.id}"
-    head, gap, tail = row.body.partition(Body(b"", b"").join(row.version, row.instant_ms))
-    if not gap or Body(head, tail).digest != row.digest:
+    body = Body.stored(row.body, row.version, row.instant_ms)
+    if body is None or body.digest != row.digest:
         report.add("body", f"L'empreinte du contenu de {name} a changé.", name)
     resource = _parsed(row.body)
     if resource is None:
