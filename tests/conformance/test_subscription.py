@@ -4,6 +4,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -57,7 +58,8 @@ class Endpoint:
                     self.send_header(name, value)
                 self.send_header("Content-Length", str(len(content)))
                 self.end_headers()
-                self.wfile.write(content)
+                with suppress(ConnectionError):  # a sender that has waited or read enough hangs up
+                    self.wfile.write(content)
 
             def do_POST(self) -> None:
                 self._any()
@@ -360,6 +362,90 @@ def test_marker__written_by_a_client__is_refused(bench: Bench) -> None:
     answer = bench.fhir.put("Basic/dui-subscriptions", basic)
 
     assert (answer.status_code, "subscription-marker" in _codes(answer)) == (422, True)
+
+
+# criteria by lists of codes
+
+
+def _value_set(*codes: str) -> dict[str, Any]:
+    return {
+        "resourceType": "ValueSet",
+        "id": "suivis",
+        "url": "https://essai.example/ValueSet/suivis",
+        "status": "active",
+        "compose": {"include": [{"system": "urn:s", "concept": [{"code": code} for code in codes]}]},
+    }
+
+
+def _system(*children: str) -> dict[str, Any]:
+    return {
+        "resourceType": "CodeSystem",
+        "id": "s",
+        "url": "urn:s",
+        "status": "active",
+        "content": "complete",
+        "hierarchyMeaning": "is-a",
+        "concept": [{"code": "racine", "concept": [{"code": code} for code in children]}],
+    }
+
+
+def _coded(code: str) -> dict[str, Any]:
+    return _observation(code=code) | {"code": {"coding": [{"system": "urn:s", "code": code}]}}
+
+
+@pytest.mark.parametrize(
+    ("criteria", "listed"),
+    [
+        ("Observation?code:in=https://essai.example/ValueSet/suivis", _value_set),
+        ("Observation?code:below=urn:s|racine", _system),
+    ],
+)
+def test_event__criteria_by_codes__follow_the_lists_of_the_tenant(
+    bench: Bench, endpoint: Endpoint, criteria: str, listed: Any
+) -> None:
+    url = f"{listed()['resourceType']}/{listed()['id']}"
+    assert bench.fhir.put(url, listed("a")).status_code == 201
+    id = bench.subscribe(criteria, endpoint.url)
+    told = bench.fhir.create(_coded("a"))
+    bench.fhir.create(_coded("b"))
+    assert bench.fhir.put(url, listed("b")).status_code == 200
+    bench.fhir.create(_coded("a"))
+    also = bench.fhir.create(_coded("b"))
+
+    assert {job.number: job.payload["focus"] for job in bench.store.jobs(stream=f"subscription|{id}")} == {
+        1: f"Observation/{told['id']}",
+        2: f"Observation/{also['id']}",
+    }
+
+
+def test_event__list_of_codes_written_by_another_process__counts_for_the_next_write(
+    bench: Bench, endpoint: Endpoint
+) -> None:
+    bench.fhir.put("ValueSet/suivis", _value_set("a"))
+    id = bench.subscribe("Observation?code:in=https://essai.example/ValueSet/suivis", endpoint.url)
+    bench.fhir.create(_coded("b"))
+    elsewhere = build_engine(bench.engine.settings, stores=bench.engine.stores, clock=bench.clock)
+    other = type(bench.fhir)(
+        create_app(bench.engine.settings, engine=elsewhere).test_client(), elsewhere, bench.fhir.tenant
+    )
+    assert other.put("ValueSet/suivis", _value_set("b")).status_code == 200
+
+    bench.fhir.create(_coded("b"))
+
+    assert len(bench.store.jobs(stream=f"subscription|{id}")) == 1
+
+
+def test_event__list_of_codes_gone__leaves_writes_and_other_subscriptions_alone(
+    bench: Bench, endpoint: Endpoint
+) -> None:
+    bench.fhir.put("ValueSet/suivis", _value_set("a"))
+    id = bench.subscribe("Observation?code:in=https://essai.example/ValueSet/suivis", endpoint.url)
+    other = bench.subscribe("Observation", endpoint.url)
+    assert bench.fhir.delete("ValueSet/suivis").status_code == 204
+
+    assert bench.fhir.post("Observation", _coded("a")).status_code == 201
+
+    assert [len(bench.store.jobs(stream=f"subscription|{s}")) for s in (id, other)] == [0, 1]
 
 
 # notifications

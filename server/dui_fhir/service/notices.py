@@ -15,6 +15,7 @@ from dui_fhir.service.engine import Call
 from dui_fhir.service.tenant_settings import is_settings
 from dui_fhir.subscriptions import rules
 from dui_fhir.subscriptions.matching import Made, handshake_job, jobs_for
+from dui_fhir.subscriptions.register import Known
 
 CONFIGURING = frozenset({"Subscription", "SearchParameter"})
 """Types whose resources decide what every write must do."""
@@ -62,7 +63,7 @@ def _reserved(change: Change) -> Issue:
 
 def notices(call: Call, written: Sequence[tuple[Draft, Operation]]) -> Notices:
     """Return what the writes of a plan make known."""
-    known, tuned = call.engine.subscriptions.of(call.request.tenant, call.store, call.options), call.tuned
+    known, tuned = _known(call), call.tuned
     ours = [draft for draft, _ in written if draft.type == "Subscription"]
     made = (
         [_made(draft, put) for draft, put in written if isinstance(put, Put) and _changes(draft, put)]
@@ -77,6 +78,13 @@ def notices(call: Call, written: Sequence[tuple[Draft, Operation]]) -> Notices:
         operations=(adding.mark(call, adopted.state),) if marks else (),
         preconditions=(*dict.fromkeys((known.precondition, tuned.precondition)), *adopted.preconditions),
         jobs=(*handshakes, *adopted.jobs, *jobs_for(made, known.active, base_url=base_url, now_ms=now_ms)),
+    )
+
+
+def _known(call: Call) -> Known:
+    tenant = call.request.tenant
+    return call.engine.subscriptions.of(
+        tenant, call.store, call.options, lambda: call.engine.standards.of(tenant, fresh=True).terminology
     )
 
 

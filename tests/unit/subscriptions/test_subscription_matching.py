@@ -81,28 +81,28 @@ def _subscription(id, status="active"):
 
 def test_register__subscription_written_elsewhere__refuses_the_plan_then_is_known():
     store, register = MemoryStores(FixedClock(0)).create("t"), Register()
-    known = register.of("t", store, OPTIONS)
+    known = register.of("t", store, OPTIONS, lambda: None)
     assert (known.marker, known.active) == (ABSENT, ())
     store.submit(Plan(operations=(_subscription("s"), MARK)))
 
-    refused = store.submit(Plan(preconditions=(register.of("t", store, OPTIONS).precondition,)))
+    refused = store.submit(Plan(preconditions=(register.of("t", store, OPTIONS, lambda: None).precondition,)))
     assert isinstance(refused, Refused)
     register.refused("t", refused)
 
-    known = register.of("t", store, OPTIONS)
+    known = register.of("t", store, OPTIONS, lambda: None)
     assert [watched.id for watched in known.active] == ["s"]
     assert not isinstance(store.submit(Plan(preconditions=(known.precondition,))), Refused)
 
 
 def test_register__other_refusal__keeps_what_is_known():
     store, register = MemoryStores(FixedClock(0)).create("t"), Register()
-    known = register.of("t", store, OPTIONS)
+    known = register.of("t", store, OPTIONS, lambda: None)
     register.refused("t", Refused(reason="version", type="Task", id="x"))
-    assert register.of("t", store, OPTIONS) is known
+    assert register.of("t", store, OPTIONS, lambda: None) is known
 
 
 def test_register__many_subscriptions__all_are_known_and_the_stopped_are_not():
     store, register = MemoryStores(FixedClock(0)).create("t"), Register()
     operations = [_subscription(f"s{n}") for n in range(501)] + [_subscription("off", "off")]
     store.submit(Plan(operations=(*operations, MARK)))
-    assert len(register.of("t", store, OPTIONS).active) == 501
+    assert len(register.of("t", store, OPTIONS, lambda: None).active) == 501
