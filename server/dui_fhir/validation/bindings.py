@@ -44,6 +44,12 @@ def _codes(value_set: str) -> tuple[frozenset[str], frozenset[tuple[str, str]]] 
     return frozenset(code for _, code in pairs), pairs
 
 
+def enumerated(value_set: str) -> frozenset[str] | None:
+    """Return the codes of a value set that R4 enumerates; None for another."""
+    known = _codes(value_set.split("|", 1)[0])
+    return None if known is None else known[0]
+
+
 def built_in(value_set: str, system: str | None, code: str) -> Verdict:
     """Tell what the tables of R4 alone allow to tell."""
     bare = value_set.split("|", 1)[0]

@@ -25,7 +25,7 @@ class Report:
     """
 
     __slots__ = (
-        "_limit", "conforms", "extension", "issues", "member", "profiles", "resolve", "resource", "root", "steps",
+        "_limit", "conforms", "environment", "extension", "issues", "member", "profiles", "resolve", "resource", "root", "steps",
         "depth", "found", "terminology", "verdicts",
     )  # fmt: skip
 
@@ -43,6 +43,7 @@ class Report:
         self.verdicts: dict[tuple[int, str, int], bool] = {}
         self.depth = 0
         self.found: tuple[Any, str, list[Any]] | None = None
+        self.environment: Any = None
         self.steps = STEPS_MAX
 
     def silent(self) -> "Report":

@@ -27,8 +27,9 @@ def rule(key: str, expression: str, severity: str) -> Rule:
     text = _REWRITTEN.get(expression, expression)
     level: Severity = "warning" if severity == "warning" else "error"
 
+    native = _NATIVE.get(text)
+
     def check(value: Any, type: str, companion: Any, path: Path, report: Report) -> None:
-        native = _NATIVE.get(text)
         if native is not None and value.__class__ is dict:
             if not native(value):
                 _broken(key, text, level, path, report)
@@ -47,14 +48,18 @@ def rule(key: str, expression: str, severity: str) -> Rule:
 
 
 def _environment(report: Report) -> Environment:
-    return Environment(
-        resource=_node(report.resource),
-        root=_node(report.root),
-        resolve=report.resolve,
-        conforms=report.conforms,
-        member=report.member,
-        steps=report.steps,
-    )
+    """Return the environment of the place of a report: one for all its rules, which are judged one after the other."""
+    environment: Environment | None = report.environment
+    if environment is None:
+        environment = report.environment = Environment(
+            resolve=report.resolve, conforms=report.conforms, member=report.member
+        )
+    environment.restart(report.steps)
+    if environment.resource is None or environment.resource.value is not report.resource:
+        environment.resource = _node(report.resource)
+    if environment.root is None or environment.root.value is not report.root:
+        environment.root = _node(report.root) or environment.resource
+    return environment
 
 
 def _node(resource: Any) -> Node | None:

@@ -12,6 +12,8 @@ from dui_fhir.domain.dates import interval
 
 _TEXT_BYTES_MAX = 1024 * 1024
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
+_QUICK_TEXT = re.compile(r"[^\s\x00-\x1f][^\x00-\x08\x0b\x0c\x0e-\x1f]{0,999}")
+"""Texts of the usual length that start with a character: what is shorter or longer, blank or strange is left to ``_text``."""
 _STRINGS = frozenset({"string", "markdown"})
 _DATES = frozenset({"date", "dateTime", "instant"})
 
@@ -37,6 +39,15 @@ def value_check(type: str) -> Callable[[Any], str | None]:
     if type == "xhtml":
         return _nothing
     return _matching(_pattern(type))
+
+
+def quick_test(type: str) -> Callable[[str], object] | None:
+    """Return a test that only sound texts pass, cheaper than :func:`value_check`; None where there is none."""
+    if type in _STRINGS:
+        return _QUICK_TEXT.fullmatch
+    if type in _DATES or json_kind(type) is not str or type in ("base64Binary", "xhtml"):
+        return None
+    return _pattern(type).fullmatch
 
 
 def json_kind(type: str) -> type:

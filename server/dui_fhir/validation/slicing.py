@@ -11,6 +11,7 @@ from dui_fhir.validation.fhirpath.values import child_nodes
 from dui_fhir.validation.library import Library
 from dui_fhir.validation.matching import fits, same
 from dui_fhir.validation.overlay import Item, Overlay
+from dui_fhir.validation.slice_index import SliceIndex, slice_index
 from dui_fhir.validation.spec import Slicing, Spec
 from dui_fhir.validation.specpaths import at_path
 
@@ -27,6 +28,8 @@ def slices_check(overlay: Overlay, spec: Spec) -> Callable[[list[Item], Report],
     matches = [_match(overlay, spec, piece, slicing) for piece in pieces]
     checks = [overlay.items(piece) for piece in pieces]
     places = _places_by_url(overlay.library, spec, pieces, slicing)
+    index = _index(overlay, pieces, slicing)
+    every = range(len(pieces))
     arranged = slicing.ordered or slicing.rules == "openAtEnd"
 
     def check(items: list[Item], report: Report) -> None:
@@ -37,7 +40,11 @@ def slices_check(overlay: Overlay, spec: Spec) -> Callable[[list[Item], Report],
                 url = item.value.get("url") if item.value.__class__ is dict else None
                 at = places.get(url, -1) if isinstance(url, str) else -1
             else:
-                at = next((i for i, match in enumerate(matches) if match(item, report)), -1)
+                at = -1
+                for number in every if index is None else index.candidates(item):
+                    if matches[number](item, report):
+                        at = number
+                        break
             order.append(at)
             if at >= 0:
                 found[at].append(item)
@@ -93,6 +100,20 @@ def _match(overlay: Overlay, spec: Spec, piece: Spec, slicing: Slicing) -> Match
     if len(tests) == 1:
         return tests[0]
     return lambda item, report: all(test(item, report) for test in tests)
+
+
+def _index(overlay: Overlay, pieces: list[Spec], slicing: Slicing) -> SliceIndex | None:
+    """Return the index of the slices by the first discriminator that looks at a value; each other one is tested after it."""
+    path = next((path for kind, path in slicing.discriminators if kind in ("value", "pattern")), None)
+    return None if path is None else slice_index(path, [_expected(overlay, piece, path) for piece in pieces])
+
+
+def _expected(overlay: Overlay, piece: Spec, path: str) -> Any:
+    """Return what :func:`_by_value` compares the element at a path with, where that is one fixed value or one pattern."""
+    tested = [target for target in at_path(overlay.library, piece, path) if _value_test(target) is not None]
+    if len(tested) != 1:
+        return None
+    return tested[0].fixed if tested[0].fixed is not None else tested[0].pattern
 
 
 def _test(overlay: Overlay, spec: Spec, piece: Spec, kind: str, path: str) -> Match | None:

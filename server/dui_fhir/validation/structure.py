@@ -15,14 +15,15 @@ from dui_fhir.definitions.children import typed_keys
 from dui_fhir.definitions.elements import Constraint, Element, element_table, kind, resource_types
 from dui_fhir.domain.change import Resource
 from dui_fhir.domain.reference import Reference
-from dui_fhir.validation.bindings import binding
+from dui_fhir.validation.bindings import binding, enumerated
 from dui_fhir.validation.faults import Path, Report
 from dui_fhir.validation.invariants import ELSEWHERE, rule
 from dui_fhir.validation.narrative import narrative_fault
-from dui_fhir.validation.primitives import json_kind, value_check
+from dui_fhir.validation.primitives import json_kind, quick_test, value_check
 
 Check: TypeAlias = Callable[[Any, Path, Report], None]
 Handler: TypeAlias = Callable[[Any, dict[str, Any], Path, Report], None]
+Quick: TypeAlias = Callable[[str], Any]
 
 
 _LINK = re.compile(r'(?:src|href)="(#[^"]+)"')
@@ -154,7 +155,8 @@ def _handlers(key: str, type: str, element: Element) -> dict[str, Handler]:
     if kind(type) == "primitive-type":
         one = _with_own_rules(_primitive(key, type, element), type, element)
         companion = _companion(key, repeats)
-        return {key: _listed_primitive(key, one) if repeats else _single(key, one), f"_{key}": companion}
+        quick = quickly(type, element)
+        return {key: _listed_primitive(key, one, quick) if repeats else _single(key, one, quick), f"_{key}": companion}
     one = type_check(type)
     if "." not in type:
         one = _with_own_rules(one, type, element)
@@ -183,8 +185,12 @@ def _with_own_rules(check: Check, type: str, element: Element) -> Check:
     return checked
 
 
-def _single(key: str, check: Check) -> Handler:
+def _single(key: str, check: Check, quick: Quick | None = None) -> Handler:
+    """``quick`` tells a value in which ``check`` would find nothing."""
+
     def handle(item: Any, owner: dict[str, Any], path: Path, report: Report) -> None:
+        if quick is not None and item.__class__ is str and item and quick(item):
+            return
         if item.__class__ is list:
             report.wrong_type("a single value, not an array", (path, key))
         elif item is None:
@@ -211,7 +217,7 @@ def _listed(key: str, check: Check, maximum: int | None) -> Handler:
     return handle
 
 
-def _listed_primitive(key: str, check: Check) -> Handler:
+def _listed_primitive(key: str, check: Check, quick: Quick | None) -> Handler:
     """A null stands for a value whose companion, at the same place, holds an extension."""
 
     def handle(item: Any, owner: dict[str, Any], path: Path, report: Report) -> None:
@@ -223,6 +229,8 @@ def _listed_primitive(key: str, check: Check) -> Handler:
         place: Path = (path, key)
         companions = owner.get(f"_{key}")
         for index, value in enumerate(item):
+            if quick is not None and value.__class__ is str and value and quick(value):
+                continue
             if value is not None:
                 check(value, (place, index), report)
             elif not isinstance(companions, list) or index >= len(companions) or not companions[index]:
@@ -249,6 +257,21 @@ def _primitive(key: str, type: str, element: Element) -> Check:
             report.bad_value(type, path, "out of range")
 
     return check
+
+
+def quickly(type: str, element: Element) -> Quick | None:
+    """Return a test that only texts pass in which the check of the element finds nothing; None where there is no such test.
+
+    A text that fails it is not wrong: it goes through the whole check.
+    """
+    if element.max_length is not None or element.min_value is not None or element.max_value is not None:
+        return None
+    if any(c.key not in ELSEWHERE for c in element.constraints):
+        return None
+    if element.value_set and binding(type, element.value_set, element.binding_strength or "") is not None:
+        known = enumerated(element.value_set) if type == "code" and element.binding_strength == "required" else None
+        return None if known is None else known.__contains__
+    return quick_test(type)
 
 
 def _companion(key: str, repeats: bool) -> Handler:
@@ -294,14 +317,13 @@ def _single_presence(element: Element) -> _Presence:
 
 def _choice_presence(element: Element) -> _Presence:
     keys = {name: key for key in _keys(element) for name in (key, f"_{key}")}
-    name, minimum = f"{element.name}[x]", element.min
+    names, name, minimum = frozenset(keys), f"{element.name}[x]", element.min
 
     def check(value: dict[str, Any], path: Path, report: Report) -> None:
-        present = [keys[key] for key in value if key in keys]
-        if not present:
+        if names.isdisjoint(value):
             if minimum:
                 report.missing(name, path)
-        elif len(present) > 1 and len(set(present)) > 1:
+        elif len({keys[key] for key in value if key in keys}) > 1:
             report.too_many(name, 1, path)
 
     return check

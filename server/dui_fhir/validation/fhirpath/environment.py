@@ -45,6 +45,10 @@ class Environment:
         self.strict = strict
         self.context: Any = None
         self.this: list[Any] = []
+        self.restart(steps, seconds)
+
+    def restart(self, steps: int, seconds: float = SECONDS_MAX) -> None:
+        """Make this environment ready for another expression, with a budget of its own."""
         self.index = 0
         self.total: list[Any] = []
         self.now: Any = None

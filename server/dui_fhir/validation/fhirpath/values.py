@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from fractions import Fraction
 from functools import cache
-from typing import Any
+from typing import Any, TypeAlias
 
 import orjson
 
@@ -58,17 +58,28 @@ def resource_node(resource: dict[str, Any]) -> Node:
     return Node(resource, str(resource.get("resourceType")))
 
 
+_Key: TypeAlias = tuple[str, str, str]
+"""A JSON key, the key of its companion, the type found there."""
+
+
 @cache
-def _named(type: str) -> dict[str, tuple[tuple[str, str], ...]]:
+def _named(type: str) -> dict[str, tuple[_Key, ...]]:
     """JSON keys and their types, by the name an expression uses."""
-    found: dict[str, list[tuple[str, str]]] = {}
+    found: dict[str, list[_Key]] = {}
     try:
         known = keys(type)
     except KeyError:
         return {}
     for key, (child, child_type) in known.items():
-        found.setdefault(child.name, []).append((key, child_type))
+        found.setdefault(child.name, []).append((key, f"_{key}", child_type))
     return {name: tuple(pairs) for name, pairs in found.items()}
+
+
+@cache
+def _by_key(type: str, name: str) -> dict[str, _Key]:
+    """The same of one name, by key, companions included."""
+    pairs = _named(type).get(name, ())
+    return {key: pair for pair in pairs for key in pair[:2]}
 
 
 def known_child(type: str, name: str) -> bool:
@@ -80,7 +91,7 @@ def known_child(type: str, name: str) -> bool:
 def is_text(type: str, name: str) -> bool:
     """Return whether a type has an element of that name that is always a text, and no date."""
     pairs = _named(type).get(name, ())
-    return len(pairs) == 1 and kind(pairs[0][1]) == "primitive-type" and pairs[0][1] not in _MOMENTS
+    return len(pairs) == 1 and kind(pairs[0][2]) == "primitive-type" and pairs[0][2] not in _MOMENTS
 
 
 def child_nodes(node: Any, name: str, into: list[Any]) -> None:
@@ -91,10 +102,13 @@ def child_nodes(node: Any, name: str, into: list[Any]) -> None:
     if holder.__class__ is dict:
         pairs = _named(node.type).get(name, ())
         if len(pairs) > _FEW:  # a choice of many types: fewer keys are there than could be
-            present = {key.lstrip("_") for key in holder if key.startswith(name, key[0] == "_")}
-            pairs = tuple(pair for pair in pairs if pair[0] in present) if present else ()
-        for key, type in pairs:
-            _add(holder.get(key), type, holder.get("_" + key), into)
+            pairs = _present(pairs, _by_key(node.type, name), holder)
+        for key, beside, type in pairs:
+            value = holder.get(key)
+            if value.__class__ is str and beside not in holder:
+                into.append(Node(value, type))
+            else:
+                _add(value, type, holder.get(beside), into)
         if node.type == "ClassInfo" and name in holder:
             into.append(holder[name])
     elif name == "value" and node.value is not None:
@@ -102,8 +116,13 @@ def child_nodes(node: Any, name: str, into: list[Any]) -> None:
             plain(node)
         )  # guides write ``value`` for the value of a primitive, and the reference engine reads it
     elif node.extra.__class__ is dict:
-        for key, type in _named("Element").get(name, ()):
-            _add(node.extra.get(key), type, node.extra.get("_" + key), into)
+        for key, beside, type in _named("Element").get(name, ()):
+            _add(node.extra.get(key), type, node.extra.get(beside), into)
+
+
+def _present(pairs: tuple[_Key, ...], by_key: dict[str, _Key], holder: dict[str, Any]) -> tuple[_Key, ...]:
+    found = {by_key[key] for key in holder if key in by_key}
+    return tuple(found) if len(found) < 2 else tuple(pair for pair in pairs if pair in found)
 
 
 def all_children(node: Any) -> list[Any]:
