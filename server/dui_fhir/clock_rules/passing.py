@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 
-from dui_fhir.clock_rules import tasks
+from dui_fhir.clock_rules import reprise, tasks
 from dui_fhir.clock_rules.files import File, every, files_of
 from dui_fhir.clock_rules.tasks import OPEN, Finding
 from dui_fhir.domain.actor import Actor
@@ -110,6 +110,7 @@ class _Pass:
         for rule in rules:
             declared = self._engine.host.rule(rule.id)
             title = declared.title if declared else rule.id
+            urgent = declared is not None and declared.urgent
             try:
                 found = [d for d in rule.find(dossier) if self._day > d.due]
             except Unavailable:
@@ -119,21 +120,24 @@ class _Pass:
                 self._report.failed.append((rule.id, file))
                 continue
             for deadline in found:
-                finding = Finding.of(rule.id, title, file, dossier.person, about, deadline)
+                finding = Finding.of(rule.id, title, file, dossier.person, about, deadline, urgent=urgent)
                 self._late.append((dossier.structure, finding))
 
     # ------------------------------------------------------------------------------------------------ writing
 
     def _write(self) -> None:
         existing = self._existing()
-        known = {rule.id for rule in self._engine.host.rules()}
-        unknown = {tasks.rule_of(task) for task in existing.values()} - known
+        titles = {rule.id: rule.title for rule in self._engine.host.rules()}
+        unknown = {tasks.rule_of(task) for task in existing.values()} - set(titles)
+        unsure = frozenset(self._report.failed)
+        taken = reprise.take((f for _, f in self._late), existing, self._days_of_reprise(), titles, unsure)
         wanted = tasks.changes(
-            (finding for _, finding in self._late),
+            taken.findings,
             existing,
             now=instant(self._engine.clock.now_ms()),
-            unsure=frozenset(self._report.failed),
+            unsure=unsure,
             unknown=unknown,
+            moved=taken.moved,
         )
         structures = {finding.file: structure for structure, finding in self._late}
         by_finess = {s.finess: s for s in self._structures}
@@ -146,6 +150,11 @@ class _Pass:
             for start in range(0, len(some), BATCH):
                 self._submit(finess, some[start : start + BATCH])
         self._count(grouped, existing)
+
+    def _days_of_reprise(self) -> dict[str, date]:
+        parameters = {s.finess: self._engine.parameters(self._tenant, s) for s in self._structures}
+        days = ((finess, reprise.day_of_reprise(known)) for finess, known in parameters.items())
+        return {finess: day for finess, day in days if day is not None}
 
     def _existing(self) -> dict[str, Resource]:
         code = ("code", f"{tasks.CODE_SYSTEM}|{tasks.CODE['code']}")

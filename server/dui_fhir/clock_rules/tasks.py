@@ -16,12 +16,18 @@ RULE_SYSTEM: Final = "urn:dui-fhir:issue"
 FILE_SYSTEM: Final = "urn:dui-fhir:dossier"
 OPEN: Final = frozenset({"draft", "requested", "received", "accepted", "ready", "in-progress", "on-hold"})
 SETTLED: Final = "dossier-regle"
-"""``statusReason`` of a task that the server itself closed: it may open it again."""
+MOVED: Final = "suivi-autrement"
+"""``statusReason`` of a task that the server itself closed, and may open again: the file is in order, or its delay is now in
+another task (:mod:`dui_fhir.clock_rules.reprise`)."""
+_REASONS: Final = {SETTLED: "Le dossier est en règle", MOVED: "Suivi par une autre tâche"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Finding:
-    """A deadline of one rule in one file; ``text`` is the sentence shown, ``about`` a ``Type/id``."""
+    """A deadline of one rule in one file; ``text`` is the sentence shown, ``about`` a ``Type/id``.
+
+    ``inputs``: the files of a task that stands for several (``Task.input``); ``urgent``: its rule cannot wait.
+    """
 
     rule: str
     file: str
@@ -30,13 +36,17 @@ class Finding:
     text: str
     due: date
     key: str = ""
+    urgent: bool = False
+    inputs: tuple[Resource, ...] = ()
 
     @classmethod
-    def of(cls, rule: str, title: str, file: str, person: str, about: str, deadline: Deadline) -> "Finding":
+    def of(
+        cls, rule: str, title: str, file: str, person: str, about: str, deadline: Deadline, *, urgent: bool = False
+    ) -> "Finding":
         """Complete what a rule yields with what it leaves to its declaration and to the file."""
         return cls(
             rule=rule, file=file, person=person, about=deadline.about or about,
-            text=deadline.text or title, due=deadline.due, key=deadline.key,
+            text=deadline.text or title, due=deadline.due, key=deadline.key, urgent=urgent,
         )  # fmt: skip
 
     @property
@@ -53,11 +63,13 @@ def changes(
     now: str,
     unsure: Collection[tuple[str, str]] = (),
     unknown: Collection[str] = (),
+    moved: Collection[str] = (),
 ) -> Iterator[Resource]:
     """Yield the tasks to write, in a stable order.
 
     ``existing``: the tasks of ours by id, open and closed. ``unsure``: (rule, file) that could not be checked; ``unknown``:
-    rules that no corridor in force has. Their tasks stay as they are. ``now``: FHIR instant.
+    rules that no corridor in force has. Their tasks stay as they are. ``moved``: ids of the tasks whose delay is now in
+    another one. ``now``: FHIR instant.
     """
     wanted = {finding.task_id: finding for finding in late}
     for id, finding in sorted(wanted.items()):
@@ -67,11 +79,12 @@ def changes(
         elif task.get("status") not in OPEN:
             if _may_open_again(task, finding):
                 yield {**_task(finding, now), "meta": task["meta"], "authoredOn": task.get("authoredOn", now)}
-        elif _due(task) != finding.due.isoformat() or task.get("description") != finding.text:
+        elif _tells_otherwise(task, finding):
             yield {**task, **_said(finding), "lastModified": now}
     for id, task in sorted(existing.items()):
         if id not in wanted and task.get("status") in OPEN and not _left_alone(task, unsure, unknown):
-            yield {**task, "status": "completed", "statusReason": _settled(), "lastModified": now}
+            status, reason = ("cancelled", MOVED) if id in moved else ("completed", SETTLED)
+            yield {**task, "status": status, "statusReason": _reason(reason), "lastModified": now}
 
 
 def _left_alone(task: Resource, unsure: Collection[tuple[str, str]], unknown: Collection[str]) -> bool:
@@ -86,25 +99,38 @@ def rule_of(task: Resource) -> str:
 
 
 def _may_open_again(task: Resource, finding: Finding) -> bool:
-    """True unless a person gave the task up, with this very date: what he decided stands (D7)."""
-    ours = any(c.get("code") == SETTLED for c in task.get("statusReason", {}).get("coding", ()))
-    return ours or task.get("status") == "completed" or _due(task) != finding.due.isoformat()
+    """True unless a person gave the task up, with this very date and no further file: what he decided stands (D7)."""
+    if closed_by_us(task) or task.get("status") == "completed" or _due(task) != finding.due.isoformat():
+        return True
+    return not {i.get("id") for i in finding.inputs} <= {i.get("id") for i in task.get("input", ())}
+
+
+def closed_by_us(task: Resource) -> bool:
+    """True for a task that the pass closed, not a person."""
+    codings = task.get("statusReason", {}).get("coding", ())
+    return task.get("status") not in OPEN and any(c.get("code") in _REASONS for c in codings)
+
+
+def _tells_otherwise(task: Resource, finding: Finding) -> bool:
+    listed = list(finding.inputs) != task.get("input", [])
+    return _due(task) != finding.due.isoformat() or task.get("description") != finding.text or listed
 
 
 def _due(task: Resource) -> str:
     return str(task.get("restriction", {}).get("period", {}).get("end", ""))
 
 
-def _settled() -> Resource:
-    return {"coding": [{"system": CODE_SYSTEM, "code": SETTLED, "display": "Le dossier est en règle"}]}
+def _reason(code: str) -> Resource:
+    return {"coding": [{"system": CODE_SYSTEM, "code": code, "display": _REASONS[code]}]}
 
 
 def _said(finding: Finding) -> Resource:
-    return {
+    said: Resource = {
         "description": finding.text,
         "reasonCode": {"coding": [{"system": RULE_SYSTEM, "code": finding.rule}], "text": finding.text},
         "restriction": {"period": {"end": finding.due.isoformat()}},
     }
+    return {**said, "input": list(finding.inputs)} if finding.inputs else said
 
 
 def _task(finding: Finding, now: str) -> Resource:
@@ -115,7 +141,7 @@ def _task(finding: Finding, now: str) -> Resource:
         "groupIdentifier": {"system": FILE_SYSTEM, "value": finding.file},
         "status": "requested",
         "intent": "order",
-        "priority": "routine",
+        "priority": "urgent" if finding.urgent else "routine",
         "code": {"coding": [CODE]},
         "focus": {"reference": finding.about},
         "authoredOn": now,

@@ -29,7 +29,8 @@ class Rule:
     """What a rule says of itself (docs/fr/format-du-couloir.md).
 
     ``kind``: S when saved, A when sent, P periodic. ``draft``: what becomes of the rule on a draft when ``final_only``.
-    ``always``: stays a refusal in reprise mode. ``paths``: elements shown; ``file``: where it is written.
+    ``always``: stays a refusal in reprise mode. ``urgent``: its task is, and stands alone at a reprise. ``paths``: elements
+    shown; ``file``: where it is written.
     """
 
     id: str
@@ -47,6 +48,7 @@ class Rule:
     paths: tuple[str, ...]
     form: Form
     file: str
+    urgent: bool = False
 
     def concerns(self, type: str) -> bool:
         """Return True where the rule is about this resource type."""
@@ -130,6 +132,7 @@ def declared(value: Mapping[str, Any], *, plugin: str, form: Form, file: str) ->
         draft=value.get("draft", "warning"),
         always=value.get("always", False),
         task=value.get("task", False),
+        urgent=value.get("urgent", False),
         source=value["source"],
         paths=(paths,) if isinstance(paths, str) else tuple(paths),
         form=form,

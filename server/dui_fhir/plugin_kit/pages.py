@@ -65,7 +65,7 @@ def _when(rule: Rule) -> str:
 def _severity(rule: Rule) -> str:
     told = _SEVERITIES[rule.severity]
     if rule.task or rule.kind == "P":
-        told += " et tâche"
+        told += " et tâche urgente" if rule.urgent else " et tâche"
     return f"{told}, même en reprise" if rule.always else told
 
 

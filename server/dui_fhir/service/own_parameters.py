@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from dui_fhir.domain import json
+from dui_fhir.domain.calendar import day_of
 from dui_fhir.domain.errors import BadRequest
 from dui_fhir.domain.structure import Structure
 from dui_fhir.service.tenant_settings import Values
@@ -78,6 +79,8 @@ def _checked(name: str, value: Any, shipped: Any) -> Any:
         raise _refused(
             f"La valeur de {name} n'est pas de la bonne sorte : celle du couloir est {example}.", "other type"
         )
+    if name.endswith("_date") and value and day_of(value) is None:
+        raise _refused(f"{name} porte un jour, AAAA-MM-JJ, ou rien.", "not a day")
     return value
 
 

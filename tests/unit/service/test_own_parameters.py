@@ -8,7 +8,7 @@ from dui_fhir.service.own_parameters import ALL, OwnParameters, changed
 
 SHIPPED = {
     "pa.dlu_redaction_jours": 7, "pa.severity.PA-06": "warning", "pa.listes": ["a"], "pa.oui": True, "pa.table": {"a": "b"},
-    "pa.nom": "x",
+    "pa.nom": "x", "pa.jour_date": "",
 }  # fmt: skip
 ONE, TWO = (Structure(finess=f, category="500", name="n", address="a") for f in ("010000001", "010000002"))
 
@@ -47,6 +47,8 @@ def test_over__asked_twice__is_merged_once():
         ("pa.table", '{"a": "c"}', {"a": "c"}),
         ("pa.nom", "deux mots", "deux mots"),
         ("pa.dlu_redaction_jours", "2.5", 2.5),
+        ("pa.jour_date", "2026-12-01", "2026-12-01"),
+        ("pa.jour_date", '""', ""),
     ],
 )
 def test_changed__value_of_the_same_sort__is_kept_and_read_back(name, text, value):
@@ -58,6 +60,7 @@ def test_changed__value_of_the_same_sort__is_kept_and_read_back(name, text, valu
     [
         ("pa.inconnu", "1"), ("pa.severity.PA-06", "grave"), ("pa.dlu_redaction_jours", "bientôt"),
         ("pa.dlu_redaction_jours", "true"), ("pa.oui", "1"), ("pa.listes", "a"),
+        ("pa.jour_date", "2026-13-01"), ("pa.jour_date", "demain"),
     ],
 )  # fmt: skip
 def test_changed__unknown_or_of_another_sort__is_refused(name, text):
