@@ -5,6 +5,7 @@ what it changes.
 """
 
 import re
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -13,12 +14,14 @@ from dui_fhir.definitions.elements import element_table, kind
 from dui_fhir.domain.issues import Severity
 from dui_fhir.validation.faults import Path, Report
 from dui_fhir.validation.fhirpath import Environment, FhirPathError, Node, compile_expression
-from dui_fhir.validation.library import Structure
-from dui_fhir.validation.overlay import Item, Overlay
+from dui_fhir.validation.items import Item
+from dui_fhir.validation.library import Structure, keep
+from dui_fhir.validation.overlay import Overlay
 
 _OPEN = ("http://example.org/", "http://hl7.org/fhir/StructureDefinition/")
 """Domains whose extensions may be unknown without fault: that of examples, and HL7's, which grows with each version."""
 _PATH = re.compile(r"[A-Z]\w*(\.[a-z]\w*)*")
+_PLACES_KEPT = 1000
 _WIDE = frozenset({"*", "Element", "CanonicalResource", "MetadataResource"})
 
 
@@ -37,33 +40,57 @@ class Extensions:
     def __init__(self, overlay: Overlay, unknown: Severity = "information") -> None:
         self._overlay = overlay
         self._unknown_severity = unknown
-        self._allowed: set[tuple[str, str, tuple[str, ...]]] = set()
+        self._known: dict[str, _Known | None] = {}
 
     def check(self, value: dict[str, Any], path: Path, report: Report) -> None:
         """Report what breaks the definition of an extension; inner ones (relative urls) belong to their outer one's."""
         url = value.get("url")
         if not isinstance(url, str) or ":" not in url:
             return
+        known = self._known[url] if url in self._known else keep(self._known, url, self._definition(url))
         modifier = _name(path) == "modifierExtension"
-        structure = self._overlay.library.structure(url)
-        if structure is None or structure.get("type") != "Extension":
+        if known is None:
             severity = "error" if modifier else self._unknown_severity
             _unknown(url, modifier, "information" if url.startswith(_OPEN) else severity, path, report)
             return
         self._overlay.check_any_version(url, Item(value, "Extension", None, path), report)
-        _modifier(structure, modifier, path, report)
-        self._place(url, structure, path, report)
-        if structure.get("contextInvariant"):
-            _invariants(structure["contextInvariant"], value, path, report)
+        if known.modifier is not None and known.modifier is not modifier:
+            _misplaced(path, report)
+        if "context" in known.structure:
+            _place(known, path, report)
+        if known.invariants:
+            _invariants(known.invariants, value, path, report)
 
-    def _place(self, url: str, structure: Structure, path: Path, report: Report) -> None:
-        """Judge the place; what an element's own name allows is remembered, for each list of names that leads to it."""
-        if "context" not in structure:
-            return
-        names = tuple(x for x in labels(path) if x.__class__ is str)
-        place = (url, str((report.resource or {}).get("resourceType")), names)
-        if place not in self._allowed and _context(structure, path, report):
-            self._allowed.add(place)
+    def _definition(self, url: str) -> "_Known | None":
+        structure = self._overlay.library.structure(url)
+        if structure is None or structure.get("type") != "Extension":
+            return None
+        root = (structure.get("differential") or structure.get("snapshot") or {}).get("element", [{}])[0]
+        said = root.get("isModifier")
+        return _Known(structure, None if said is None else bool(said), structure.get("contextInvariant"), set())
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """The definition of an extension. ``modifier``: what it says of being one; ``places``: those found to be allowed."""
+
+    structure: Structure
+    modifier: bool | None
+    invariants: Any
+    places: set[tuple[Any, ...]]
+
+
+def _place(known: _Known, path: Path, report: Report) -> None:
+    """Judge the place; what an element's own name allows is remembered, for each list of names that leads to it."""
+    names: list[Any] = [report.resource.get("resourceType") if report.resource else None]
+    above = path
+    while not isinstance(above, str):
+        above, label = above
+        if label.__class__ is str:
+            names.append(label)
+    place = tuple(names)
+    if place not in known.places and _context(known.structure, path, report) and len(known.places) < _PLACES_KEPT:
+        known.places.add(place)
 
 
 def _name(path: Path) -> str:
@@ -87,17 +114,14 @@ def _unknown(url: str, modifier: bool, severity: Severity, path: Path, report: R
     )
 
 
-def _modifier(structure: Structure, modifier: bool, path: Path, report: Report) -> None:
-    root = (structure.get("differential") or structure.get("snapshot") or {}).get("element", [{}])[0]
-    said = root.get("isModifier")
-    if said is not None and bool(said) is not modifier:
-        report.add(
-            "validation-extension-modifier",
-            "extension",
-            "Cette extension n'est pas à la place prévue (modifierExtension ou extension).",
-            "modifier extension in the wrong element",
-            path,
-        )
+def _misplaced(path: Path, report: Report) -> None:
+    report.add(
+        "validation-extension-modifier",
+        "extension",
+        "Cette extension n'est pas à la place prévue (modifierExtension ou extension).",
+        "modifier extension in the wrong element",
+        path,
+    )
 
 
 def _context(structure: Structure, path: Path, report: Report) -> bool:

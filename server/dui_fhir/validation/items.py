@@ -108,40 +108,46 @@ class Visit:
     absent: Callable[[Path, Report], None] | None
 
 
-_Row: TypeAlias = tuple[str, str, str, Visit]
-
-
 def visits(children: list[Visit]) -> ItemCheck:
     """Return the check of the children of an item: one look-up each, and no call for one that is absent and may be."""
-    by_type: dict[str, tuple[tuple[_Row, ...], tuple[Visit, ...]]] = {}
+    by_type: dict[str, _Rows] = {}
+    elsewhere: _Rows = (), tuple((frozenset(), child) for child in children)
 
     def check(owner: Item, report: Report) -> None:
-        holder, path = owner.value, owner.path
-        arranged = by_type.get(owner.type)
-        if holder.__class__ is not dict:
-            arranged = (), tuple(children)
-        elif arranged is None:
-            arranged = _arranged(owner.type, children)
+        rows = by_type.get(owner.type)
+        if owner.value.__class__ is not dict:
+            rows = elsewhere
+        elif rows is None:
+            rows = _rows(owner.type, children)
             if "." in owner.type or kind(owner.type) is not None:  # a client can write any resourceType
-                by_type[owner.type] = arranged
-        for key, beside, type, visit in arranged[0]:
-            value = holder.get(key)
-            if beside in holder:
+                by_type[owner.type] = rows
+        for key, beside, type, visit in rows[0]:
+            value = owner.value.get(key)
+            if beside in owner.value:
                 _visit(owner, visit, report)
-            elif value.__class__ is list and value:
-                place = (path, key)
-                visit.each([Item(one, type, None, (place, index)) for index, one in enumerate(value)], path, report)
-            elif value is None or value.__class__ is list:
-                if visit.absent is not None:
-                    visit.absent(path, report)
-            elif visit.one is not None:
-                visit.one(Item(value, type, None, (path, key)), report)
-            else:
-                visit.each([Item(value, type, None, (path, key))], path, report)
-        for visit in arranged[1]:
-            _visit(owner, visit, report)
+            elif value is not None:
+                _visit_plain(value, type, (owner.path, key), visit, report)
+            elif visit.absent is not None:
+                visit.absent(owner.path, report)
+        for names, visit in rows[1]:
+            if not names or visit.absent is not None or not names.isdisjoint(owner.value):
+                _visit(owner, visit, report)
 
     return check
+
+
+def _visit_plain(value: Any, type: str, place: tuple[Path, str], visit: Visit, report: Report) -> None:
+    """Visit a value found under the single key of its element, without companion."""
+    if value.__class__ is not list:
+        item = Item(value, type, None, place)
+        if visit.one is not None:
+            visit.one(item, report)
+        else:
+            visit.each([item], place[0], report)
+    elif value:
+        visit.each([Item(one, type, None, (place, index)) for index, one in enumerate(value)], place[0], report)
+    elif visit.absent is not None:
+        visit.absent(place[0], report)
 
 
 def _visit(owner: Item, visit: Visit, report: Report) -> None:
@@ -152,10 +158,14 @@ def _visit(owner: Item, visit: Visit, report: Report) -> None:
         visit.absent(owner.path, report)
 
 
-def _arranged(type: str, children: list[Visit]) -> tuple[tuple[_Row, ...], tuple[Visit, ...]]:
-    """Return the children that have a single key in a type of owner, with it, and the others."""
+_Row: TypeAlias = tuple[str, str, str, Visit]
+_Rows: TypeAlias = tuple[tuple[_Row, ...], tuple[tuple[frozenset[str], Visit], ...]]
+"""The children that have a single key in a type of owner, with it and their type; the others, with their keys."""
+
+
+def _rows(type: str, children: list[Visit]) -> _Rows:
     single: list[_Row] = []
-    others: list[Visit] = []
+    others: list[tuple[frozenset[str], Visit]] = []
     for visit in children:
         known = _keys(type, visit.name)
         pairs = [(k, t) for k, t in known.items() if t not in _ANY]
@@ -163,5 +173,6 @@ def _arranged(type: str, children: list[Visit]) -> tuple[tuple[_Row, ...], tuple
             key, child_type = pairs[0]
             single.append((key, f"_{key}", child_type, visit))
         else:
-            others.append(visit)
+            names = frozenset(name for key in known for name in (key, f"_{key}"))
+            others.append((names if type not in _ANY else frozenset(), visit))
     return tuple(single), tuple(others)

@@ -150,45 +150,72 @@ class Overlay:
         profiles = [p for r in rules for p in r.profiles]
         targets = [t for r in rules for t in r.targets]
         aggregation = [a for r in rules for a in r.aggregation]
+        one_of = self._one_of(profiles)
 
         def check(item: Item, report: Report) -> None:
             if item.value.__class__ is not dict:
                 return
-            if profiles:
-                self._one_of(item, profiles, report)
+            if one_of is not None:
+                one_of(item, report)
             if targets and item.type == "Reference":
                 self.targets.check(item, targets, aggregation, report)
 
         return check
 
-    def _by_base(self, value: Any, canonical: str, report: Report) -> bool:
-        """Return whether the base check has already compared an extension with this very definition."""
-        if report.extension is None or not _by_url(value, canonical):
-            return False
-        return self.library.structure(value["url"]) is self.library.structure(canonical)
-
-    def _one_of(self, item: Item, profiles: list[str], report: Report) -> None:
-        if len(profiles) == 1 and item.type == "Extension" and self._by_base(item.value, profiles[0], report):
-            return
-        if item.type == "Extension" and len(profiles) == 1 and not _by_url(item.value, profiles[0]):
-            report.not_fixed((item.path, "url"), profiles[0].partition("|")[0])
-            return
+    def _one_of(self, profiles: list[str]) -> ItemCheck | None:
+        if not profiles:
+            return None
         known = [p for p in profiles if not self.library.is_base(p)]
-        if len(known) < len(profiles) and any(self.library.type_of(p) in (item.type, "Resource") for p in profiles):
-            return
-        if len(known) == 1:
-            check = self.profile(known[0])
-            wanted = self.library.type_of(known[0])
-            if check is None:
-                report.profile_unknown(known[0], item.path)
-            elif item.type == wanted:
+        bases = [str(self.library.type_of(p)) for p in profiles] if len(known) < len(profiles) else []
+        rest = self._follows(known[0]) if len(known) == 1 else self._follows_one(known)
+
+        def check(item: Item, report: Report) -> None:
+            if item.type in bases or "Resource" in bases:
+                return
+            rest(item, report)
+
+        return self._extension_of(profiles[0], check) if len(profiles) == 1 else check
+
+    def _extension_of(self, profile: str, check: ItemCheck) -> ItemCheck:
+        """Extensions of one profile have its url; those that the base check compares with it are not compared again."""
+        url = profile.partition("|")[0]
+        by_base: list[bool] = []
+
+        def extension(item: Item, report: Report) -> None:
+            if item.type != "Extension":
                 check(item, report)
+            elif item.value.get("url") != url:
+                report.not_fixed((item.path, "url"), url)
+            elif report.extension is None:
+                check(item, report)
+            else:
+                if not by_base:
+                    by_base.append(self.library.structure(url) is self.library.structure(profile))
+                if not by_base[0]:
+                    check(item, report)
+
+        return extension
+
+    def _follows(self, profile: str) -> ItemCheck:
+        def check(item: Item, report: Report) -> None:
+            inner = self.profile(profile)
+            wanted = self.library.type_of(profile)
+            if inner is None:
+                report.profile_unknown(profile, item.path)
+            elif item.type == wanted:
+                inner(item, report)
             elif item.type in resource_types():
                 report.profile_type(item.type, [str(wanted)], item.path)
-            return
-        verdicts = [self.conforms(item, p, report) for p in known]
-        if True not in verdicts and None not in verdicts:
-            report.no_profile(known, item.path)
+
+        return check
+
+    def _follows_one(self, profiles: list[str]) -> ItemCheck:
+        def check(item: Item, report: Report) -> None:
+            verdicts = [self.conforms(item, p, report) for p in profiles]
+            if True not in verdicts and None not in verdicts:
+                report.no_profile(profiles, item.path)
+
+        return check
 
 
 def _all(checks: list[ItemCheck]) -> ItemCheck:
@@ -227,10 +254,6 @@ def _without_url(spec: Spec) -> Spec:
     if spec.name != "Extension" or "url" not in spec.children:
         return spec
     return replace(spec, children={n: c for n, c in spec.children.items() if n != "url"})
-
-
-def _by_url(value: Any, canonical: str) -> bool:
-    return bool(value.get("url") == canonical.partition("|")[0])
 
 
 def _inside_resource(children: ItemCheck) -> ItemCheck:

@@ -4,6 +4,7 @@ import base64
 import binascii
 import re
 from collections.abc import Callable
+from datetime import date
 from functools import cache
 from typing import Any
 
@@ -45,9 +46,26 @@ def quick_test(type: str) -> Callable[[str], object] | None:
     """Return a test that only sound texts pass, cheaper than :func:`value_check`; None where there is none."""
     if type in _STRINGS:
         return _QUICK_TEXT.fullmatch
-    if type in _DATES or json_kind(type) is not str or type in ("base64Binary", "xhtml"):
+    if type in ("date", "dateTime"):
+        return _whole_day(_pattern(type))
+    if json_kind(type) is not str or type in ("instant", "base64Binary", "xhtml"):
         return None
     return _pattern(type).fullmatch
+
+
+def _whole_day(pattern: re.Pattern[str]) -> Callable[[str], bool]:
+    match, size = pattern.fullmatch, len("2026-01-01")
+
+    def is_day(value: str) -> bool:
+        if len(value) != size or not match(value):
+            return False
+        try:
+            date.fromisoformat(value)
+        except ValueError:
+            return False
+        return True
+
+    return is_day
 
 
 def json_kind(type: str) -> type:

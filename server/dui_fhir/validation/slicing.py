@@ -28,37 +28,50 @@ def slices_check(overlay: Overlay, spec: Spec) -> Callable[[list[Item], Report],
     matches = [_match(overlay, spec, piece, slicing) for piece in pieces]
     checks = [overlay.items(piece) for piece in pieces]
     places = _places_by_url(overlay.library, spec, pieces, slicing)
-    index = _index(overlay, pieces, slicing)
-    every = range(len(pieces))
+    pick = _by_place(places) if places is not None else _by_test(matches, _index(overlay, pieces, slicing))
+    required = frozenset(number for number, piece in enumerate(pieces) if piece.min)
     arranged = slicing.ordered or slicing.rules == "openAtEnd"
 
     def check(items: list[Item], report: Report) -> None:
-        found: list[list[Item]] = [[] for _ in pieces]
+        found: dict[int, list[Item]] = {}
         order: list[int] = []
         for item in items:
-            if places is not None:
-                url = item.value.get("url") if item.value.__class__ is dict else None
-                at = places.get(url, -1) if isinstance(url, str) else -1
-            else:
-                at = -1
-                for number in every if index is None else index.candidates(item):
-                    if matches[number](item, report):
-                        at = number
-                        break
+            at = pick(item, report)
             order.append(at)
             if at >= 0:
-                found[at].append(item)
+                found.setdefault(at, []).append(item)
             elif slicing.rules == "closed" or _inner_unknown(spec, item):
                 report.closed(spec.name, item.path)
-        for piece, members, inner in zip(pieces, found, checks, strict=True):
-            if piece.min or (members and piece.max is not None):
+        for number in sorted(required.union(found)):
+            piece, members = pieces[number], found.get(number, [])
+            if piece.min or piece.max is not None:
                 _count(spec, piece, members, items, report)
             if members:
-                inner(members, report)
+                checks[number](members, report)
         if arranged:
             _ordered(slicing, order, items, report)
 
     return check
+
+
+def _by_place(places: dict[str | None, int]) -> Callable[[Item, Report], int]:
+    def pick(item: Item, report: Report) -> int:
+        url = item.value.get("url") if item.value.__class__ is dict else None
+        return places.get(url, -1) if isinstance(url, str) else -1
+
+    return pick
+
+
+def _by_test(matches: list[Match], index: SliceIndex | None) -> Callable[[Item, Report], int]:
+    every = range(len(matches))
+
+    def pick(item: Item, report: Report) -> int:
+        for number in every if index is None else index.candidates(item):
+            if matches[number](item, report):
+                return number
+        return -1
+
+    return pick
 
 
 def _inner_unknown(spec: Spec, item: Item) -> bool:

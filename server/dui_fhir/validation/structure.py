@@ -102,11 +102,10 @@ def type_check(type: str) -> Check:
         handlers, presences = compiled[0]
         for key, item in value.items():
             handler = handlers.get(key)
-            if handler is None:
-                if key != "resourceType" or not is_resource:
-                    report.unknown(key, type, path)
-            else:
+            if handler is not None:
                 handler(item, value, path, report)
+            elif key != "resourceType" or not is_resource:
+                report.unknown(key, type, path)
         for presence in presences:
             presence(value, path, report)
 
@@ -331,7 +330,10 @@ def _choice_presence(element: Element) -> _Presence:
 
 def _extension_has_value_or_children(value: dict[str, Any], path: Path, report: Report) -> None:
     """ext-1: a value or nested extensions, never both, never neither."""
-    has_value = any(key.startswith(("value", "_value")) for key in value)
+    has_value = False
+    for key in value:
+        if key[:5] == "value" or key[:6] == "_value":
+            has_value = True
     if has_value == ("extension" in value):
         report.add(
             "validation-ext-1",
