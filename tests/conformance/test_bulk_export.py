@@ -313,6 +313,36 @@ def test_everything__respond_async__becomes_files(bulk: Bulk, file: dict[str, st
     }
 
 
+def test_everything__posted_with_respond_async__becomes_files_of_all_pages(bulk: Bulk, file: dict[str, str]) -> None:
+    inputs = {"resourceType": "Parameters", "parameter": [{"name": "_count", "valueInteger": 1}]}
+    accepted = bulk.call("POST", f"{file['first']}/$everything", inputs, Prefer="respond-async")
+    assert accepted.status_code == 202, accepted.text
+
+    manifest = bulk.manifest(accepted.headers["Content-Location"])
+
+    assert {line["id"] for line in bulk.lines(manifest)} == {
+        file[n].split("/")[1] for n in ("first", "of_first", "group")
+    }
+
+
+def test_lastn__posted_with_respond_async__has_its_inputs(bulk: Bulk, file: dict[str, str]) -> None:
+    parameters = [
+        {"name": "patient", "valueString": file["first"]},
+        {"name": "_id", "valueString": file["of_first"].split("/")[1]},
+    ]
+    body = {"resourceType": "Parameters", "parameter": parameters}
+    accepted = bulk.call("POST", "Observation/$lastn", body, Prefer="respond-async")
+
+    (line,) = bulk.lines(bulk.manifest(accepted.headers["Content-Location"]))
+    assert f"Observation/{line['id']}" == file["of_first"]
+
+
+def test_search__respond_async_and_lenient__is_lenient(bulk: Bulk, file: dict[str, str]) -> None:
+    status = bulk.call("GET", "Patient?foo=1", Prefer="respond-async, handling=lenient").headers["Content-Location"]
+
+    assert any(line["resourceType"] == "Patient" for line in bulk.lines(bulk.manifest(status)))
+
+
 def test_read__respond_async__is_answered_at_once(bulk: Bulk, file: dict[str, str]) -> None:
     assert bulk.call("GET", file["first"], Prefer="respond-async").status_code == 200
 
@@ -380,6 +410,86 @@ def test_patch__respond_async__is_done_with_its_media_type(bulk: Bulk) -> None:
     answer = _answered(bulk, "PATCH", f"Patient/{patient['id']}", patch, Content_Type="application/json-patch+json")
 
     assert answer["entry"][0]["resource"]["active"] is True
+
+
+def test_validate__respond_async__is_one_entry_with_the_outcome(bulk: Bulk) -> None:
+    bad = {"resourceType": "Patient", "gender": "x"}
+    collection = {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": bad}] * 20}
+    inputs = {"resourceType": "Parameters", "parameter": [{"name": "resource", "resource": collection}]}
+    at_once = bulk.call("POST", "Bundle/$validate", inputs)
+
+    answer = _answered(bulk, "POST", "Bundle/$validate", inputs)
+
+    (entry,) = answer["entry"]
+    assert (answer["type"], entry["response"]["status"]) == ("batch-response", "200 OK")
+    assert entry["resource"] == at_once.json
+    assert len(entry["resource"]["issue"]) >= 20
+
+
+def test_document__respond_async__is_assembled_and_stored(bulk: Bulk) -> None:
+    patient = bulk.create(PATIENT)
+    composition = bulk.create(
+        {
+            "resourceType": "Composition",
+            "status": "final",
+            "type": {"text": "Synthèse"},
+            "date": "2026-01-01",
+            "title": "Synthèse",
+            "author": [{"reference": f"Patient/{patient['id']}"}],
+            "subject": {"reference": f"Patient/{patient['id']}"},
+        }
+    )
+    inputs = {"resourceType": "Parameters", "parameter": [{"name": "persist", "valueBoolean": True}]}
+
+    answer = _answered(bulk, "POST", f"Composition/{composition['id']}/$document", inputs)
+
+    (entry,) = answer["entry"]
+    assert entry["resource"]["type"] == "document"
+    assert bulk.call("GET", entry["response"]["location"]).json == entry["resource"]
+
+
+def test_meta_add__respond_async_and_the_worker_dies_after_it__is_done_once(
+    bulk: Bulk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    patient = bulk.create(PATIENT)
+    meta = {"tag": [{"system": "urn:x", "code": "a"}]}
+    inputs = {"resourceType": "Parameters", "parameter": [{"name": "meta", "valueMeta": meta}]}
+    path = f"Patient/{patient['id']}"
+    accepted = bulk.call("POST", f"{path}/$meta-add", inputs, Prefer="respond-async")
+    assert accepted.status_code == 202
+    keep = Folder.keep_answer
+
+    def dies(self: Folder, answer: bytes) -> None:
+        monkeypatch.setattr(Folder, "keep_answer", keep)
+        raise RuntimeError("killed")
+
+    monkeypatch.setattr(Folder, "keep_answer", dies)
+    monkeypatch.setattr("dui_fhir.bulk.runner.RETRY_S", 0.0)
+    answer = _until_done(bulk, accepted.headers["Content-Location"])
+
+    assert answer["entry"][0]["response"]["status"] == "200 OK"
+    assert bulk.call("GET", path).headers["ETag"] == 'W/"2"'
+
+
+def test_operation__respond_async_and_unknown__is_refused_at_once(bulk: Bulk) -> None:
+    assert (
+        bulk.call("POST", "Patient/$nothing", {"resourceType": "Parameters"}, Prefer="respond-async").status_code == 404
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("$graphql", {"query": "{ PatientList { id } }"}),
+        ("Patient/{id}/$calendar-link", {"resourceType": "Parameters"}),
+    ],
+)
+def test_operation__answer_not_in_fhir_or_shown_once__is_answered_at_once(bulk: Bulk, path: str, body: Any) -> None:
+    id = bulk.create(PATIENT)["id"]
+    type = "application/json" if "graphql" in path else "application/fhir+json"
+    answer = bulk.call("POST", path.replace("{id}", id), body, Prefer="respond-async", Content_Type=type)
+
+    assert answer.status_code == 200, answer.text
 
 
 @pytest.mark.parametrize("type", ["transaction", "batch"])

@@ -89,3 +89,26 @@ def test_transaction_put_off__server_killed_right_after__is_done_once_and_answer
     told = sorted(e["response"]["location"].split("/")[1] for e in answer["entry"])
     found = served.client.get("/fhir/Patient?_count=1000").json()
     assert sorted(e["resource"]["id"] for e in found["entry"]) == told
+
+
+def test_operations_posted_and_put_off__server_killed_right_after__are_answered(served: Any) -> None:
+    later = {"Prefer": "respond-async"}
+    person = served.client.post("/fhir/Patient", json={"resourceType": "Patient"}).json()
+    wrong = {"resource": {"resourceType": "Patient", "gender": "x"}}
+    checked = {"resourceType": "Bundle", "type": "collection", "entry": [wrong] * 200}
+    inputs = {"resourceType": "Parameters", "parameter": [{"name": "resource", "resource": checked}]}
+    few = {"resourceType": "Parameters", "parameter": [{"name": "_count", "valueInteger": 10}]}
+
+    validated = served.client.post("/fhir/Bundle/$validate", json=inputs, headers=later)
+    gathered = served.client.post(f"/fhir/Patient/{person['id']}/$everything", json=few, headers=later)
+    served.stop(signal.SIGKILL)
+    served.start()
+
+    assert (validated.status_code, gathered.status_code) == (202, 202)
+    kills = iter((True, True))
+    (entry,) = _finished(
+        served, validated.headers["Content-Location"], lambda: _killed(served) if next(kills, False) else None
+    )["entry"]
+    assert (entry["response"]["status"], entry["resource"]["resourceType"]) == ("200 OK", "OperationOutcome")
+    assert len(entry["resource"]["issue"]) >= 200
+    assert _ids(served, _finished(served, gathered.headers["Content-Location"], lambda: None)) == [person["id"]]

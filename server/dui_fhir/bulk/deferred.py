@@ -1,9 +1,14 @@
-"""A search answered later (``Prefer: respond-async``): its pages become files, one per type. Source: FHIR R4, async.html."""
+"""A search answered later (``Prefer: respond-async``): its pages become files, one per type. Source: FHIR R4, async.html.
 
+So does an operation that answers with a list; its first page is asked for as the client did, by GET or POST.
+"""
+
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from dui_fhir.bulk.folder import Folder, State
+from dui_fhir.bulk.writing import asked
 from dui_fhir.domain import json
 from dui_fhir.domain.errors import DuiError
 from dui_fhir.service.engine import Call
@@ -19,17 +24,7 @@ class Deferred:
 
     def step(self, call: Call, folder: Folder, state: State) -> bool:
         """See :class:`dui_fhir.bulk.work.Work`."""
-        params = state.position["params"] if state.position else folder.request()["params"]
-        answer = call.dispatch(
-            ServiceRequest(
-                tenant=call.request.tenant,
-                method="GET",
-                path=call.request.path.removesuffix("_search").rstrip("/"),
-                base_url=call.request.base_url,
-                params=tuple((name, value) for name, value in params),
-                actor=call.request.actor,
-            )
-        )
+        answer = call.dispatch(_page(call, folder, state))
         bundle = json.loads(answer.body) if isinstance(answer.body, bytes) else answer.body
         if not isinstance(bundle, dict) or "resourceType" not in bundle:
             raise DuiError.of("core-bulk-answer", "La réponse n'est pas une liste de ressources.", "not a resource")
@@ -50,3 +45,14 @@ class Deferred:
             folder.append(state, type, lines, "error" if type == "OperationOutcome" else "output")
         done = sum(output.count for output in state.outputs)
         state.counts, state.progress = {"resources": done}, f"{done} ressources"
+
+
+def _page(call: Call, folder: Folder, state: State) -> ServiceRequest:
+    """Return the request of the page at hand: the client's own where it calls an operation, else and afterwards a GET."""
+    request = asked(call, folder)
+    if state.position is None and "operation" in call.names:
+        return request
+    pairs = state.position["params"] if state.position else request.params
+    path = request.path.removesuffix("_search").rstrip("/")
+    params = tuple((name, value) for name, value in pairs)
+    return replace(request, method="GET", path=path, params=params, body=b"", media="")

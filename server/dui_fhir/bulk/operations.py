@@ -23,7 +23,7 @@ from dui_fhir.domain.ids import new_id
 from dui_fhir.domain.issues import outcome
 from dui_fhir.domain.job import Job, JobSettlement
 from dui_fhir.domain.plan import Committed, Plan
-from dui_fhir.service import content, parameters, read
+from dui_fhir.service import content, operation, parameters, read
 from dui_fhir.service.engine import Call, Served
 from dui_fhir.service.message import ServiceResponse
 
@@ -52,15 +52,31 @@ def deferral(folders: Folders) -> Callable[[Call, str], ServiceResponse | None]:
     """Return what puts a request off for a client that prefers so; None where the request is answered at once anyway."""
 
     def defer(call: Call, interaction: str) -> ServiceResponse | None:
+        kind = _kind(call, interaction)
+        if kind is None:
+            return None
         request = call.request
-        if interaction in writing.INTERACTIONS:
-            return _accepted(call, folders, remembered(call, "write", **writing.kept_of(request)), [request.body])
-        served = interaction in INTERACTIONS or (
-            interaction == "operation" and call.names.get("operation") in OPERATIONS and request.method == "GET"
-        )
-        return _accepted(call, folders, remembered(call, "deferred")) if served else None
+        return _accepted(call, folders, remembered(call, kind, **writing.kept_of(request)), [request.body])
 
     return defer
+
+
+def _kind(call: Call, interaction: str) -> Literal["write", "deferred"] | None:
+    """Return how a request is done later: for its answer, or for files; None for one answered at once.
+
+    Raises: NotFound (``core-operation-unknown``): what does not exist is said at once.
+    """
+    if interaction in writing.INTERACTIONS:
+        return "write"
+    if interaction in INTERACTIONS:
+        return "deferred"
+    name, method = call.names.get("operation"), call.request.method
+    if interaction != "operation" or name in writing.AT_ONCE:
+        return None
+    operation.find(call)
+    if name in OPERATIONS:
+        return "deferred"
+    return "write" if method == "POST" else None
 
 
 # definitions

@@ -1,6 +1,6 @@
-"""A write answered later (``Prefer: respond-async``): done once, its answer kept as if it had been given at once.
+"""A write, or an operation, answered later (``Prefer: respond-async``): done once, its answer kept as if it had been given at once.
 
-A batch or a transaction keeps its own response Bundle. Any other write, and whatever failed, becomes a ``batch-response`` of one
+A batch or a transaction keeps its own response Bundle. Anything else, and whatever failed, becomes a ``batch-response`` of one
 entry, so that the status, the version and the remarks are there too. Source: FHIR R4, async.html and http.html#async.
 
 The request's own key goes to the writer: work done again after a crash finds there what it wrote the first time.
@@ -23,11 +23,13 @@ INTERACTIONS = frozenset({
     "create", "update", "conditional-update", "patch", "conditional-patch", "delete", "conditional-delete", "transaction",
 })  # fmt: skip
 """The interactions put off here; ``transaction`` is any Bundle posted to the base."""
+AT_ONCE = frozenset({"export", "import", "async-status", "async-file", "graphql", "calendar-link"})
+"""Operations never put off: those that are work of their own, that do not answer in FHIR, or whose answer is shown once."""
 MAX_VERSION = 2**31 - 1
 
 
 def kept_of(request: ServiceRequest) -> dict[str, Any]:
-    """Return what a write needs beside what all work keeps; the body is a file of the folder."""
+    """Return what a request with a body needs beside what all work keeps; the body is a file of the folder."""
     return {
         "method": request.method,
         "media": request.media,
@@ -44,7 +46,7 @@ class Writing:
         """See :class:`dui_fhir.bulk.work.Work`. Raises: Unavailable: later, with the same key."""
         again, state.position = state.position is not None, {"begun": True}
         folder.save(state)
-        request = _request(call, folder)
+        request = asked(call, folder)
         shaped = replace(call, request=request)
         try:
             answer = _whole(shaped, call.dispatch(request))
@@ -55,11 +57,12 @@ class Writing:
             done = _done_before(shaped) if again else None
             answer = done or _single(shaped, failed(error.status, outcome(error.issues)))
         folder.keep_answer(answer)
-        state.progress = "1 écriture"
+        state.progress = "1 réponse"
         return True
 
 
-def _request(call: Call, folder: Folder) -> ServiceRequest:
+def asked(call: Call, folder: Folder) -> ServiceRequest:
+    """Return the request as it came, under a key of its own: written twice, it is written once."""
     kept = folder.request()
     return replace(
         call.request,

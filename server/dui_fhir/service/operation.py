@@ -29,7 +29,7 @@ def operation(call: Call) -> ServiceResponse:
     Raises: NotFound (``core-operation-unknown``), MethodNotAllowed (``core-operation-get``), BadRequest
     (``core-parameter-…``), what the operation raises, and those of a write.
     """
-    found = _find(call)
+    found = find(call)
     methods = found.methods if isinstance(found, Served) else ("GET", "POST")
     if call.request.method not in methods:
         raise MethodNotAllowed.of(
@@ -65,7 +65,8 @@ def _check_media(call: Call, definition: Resource) -> None:
         )
 
 
-def _find(call: Call) -> Operation | Served:
+def find(call: Call) -> Operation | Served:
+    """Return the operation that a call names, as offered at its level. Raises: NotFound (``core-operation-unknown``)."""
     code, type = call.names["operation"], call.names.get("type")
     if type is not None:
         content.known_type(type)
