@@ -50,13 +50,18 @@ PAGE_KEY_BYTES = 32
 
 
 def build_engine(
-    settings: Settings, *, writer: Writer = "client", stores: Stores | None = None, clock: Clock | None = None
+    settings: Settings,
+    *,
+    writer: Writer = "client",
+    stores: Stores | None = None,
+    clock: Clock | None = None,
+    host: PluginHost | None = None,
 ) -> Engine:
-    """Load plugins, open stores, and put everything together; ``stores`` and ``clock`` replace those of the settings.
+    """Load plugins, open stores, and put everything together.
 
-    Raises: ConfigurationError: the server does not start.
+    ``stores``, ``clock`` and ``host`` replace those of the settings. Raises: ConfigurationError: the server does not start.
     """
-    host = PluginHost.load(settings)
+    host = host or PluginHost.load(settings)
     registry = search_parameters().with_extra(host.search_parameters())
     guides = _guides(settings, host)
     options = SearchOptions.of(settings, registry=registry, terminology=guides.of().terminology)
@@ -185,10 +190,25 @@ def spare_collector() -> None:
     gc.set_threshold(20_000, 20, 50)
 
 
+_inherited: list[PluginHost] = []
+
+
+def share(host: PluginHost | None) -> None:
+    """Load, in a process about to fork, what its HTTP processes find ready (docs/decisions/0060): this module and all it
+    imports, the parameters of R4, and the plugins unless ``host`` is None. It opens no file, connection or thread.
+    The search for cycles starts again, where the caller spared it."""
+    search_parameters()
+    _inherited[:] = [host] if host else []
+    gc.freeze()  # no collection first: hardly anything of it is garbage, and the search would take 0.1 s
+    gc.enable()
+
+
 def __getattr__(name: str) -> Any:
     if name == "wsgi":
         # made when the server's process asks for it, so that importing this module starts nothing
-        globals()["wsgi"] = application = create_app(load())
+        settings = load()
+        engine = build_engine(settings, host=_inherited[0]) if _inherited else None
+        globals()["wsgi"] = application = create_app(settings, engine=engine)
         spare_collector()
         return application
     raise AttributeError(name)

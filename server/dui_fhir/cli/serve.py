@@ -2,8 +2,10 @@
 
 import contextlib
 import errno
+import gc
 import ipaddress
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -54,11 +56,16 @@ def serve(settings: Settings, *, reload_plugins: bool = False) -> None:
     """Check, announce, run until stopped. Raises: ConfigurationError before anything listens."""
     refuse_open_door(settings)
     refuse_unusable_address(settings)
+    gc.disable()  # until all is loaded (``app.share``): nothing of it will be freed
     from dui_fhir.cli import starting
 
-    starting.check(settings)
+    host = starting.checked(settings)
     with contextlib.ExitStack() as stack:
-        stack.enter_context(starting.running_writer(settings))
+        wait_for_writer = stack.enter_context(starting.running_writer(settings))
+        from dui_fhir import app
+
+        app.share(None if reload_plugins else host)
+        wait_for_writer()
         created = starting.ensure_default_tenant(settings)
         worker = stack.enter_context(child(settings, "worker")) if settings.worker_embedded else None
         if reload_plugins:
@@ -157,6 +164,10 @@ def _listen(settings: Settings) -> None:
     from granian import Granian
     from granian.constants import HTTPModes, Interfaces
 
+    from dui_fhir.store.lifeline import let_forks_end_with_me
+
+    # without writer they would go on listening; what they are at is not acknowledged
+    let_forks_end_with_me(signal.SIGKILL)
     os.environ.update(settings.as_environment())  # how the HTTP processes receive the settings
     Granian(
         "dui_fhir.app:wsgi",

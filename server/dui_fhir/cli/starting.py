@@ -1,7 +1,7 @@
-"""What ``serve`` does before anything listens. It loads neither the engine nor the web application: the HTTP processes do."""
+"""What ``serve`` does before anything listens."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from dui_fhir.plugin_host import PluginHost
@@ -14,35 +14,49 @@ def check(settings: Settings) -> list[str]:
 
     Returns: one French line per thing checked. Raises: ConfigurationError, with all faults of the plugins together.
     """
-    host = PluginHost.load(settings)
-    if settings.dmp_url:
-        from dui_fhir.administration import connectors_of
-
-        connectors_of(settings)
+    host = checked(settings)
     lines = [f"Couloirs : {', '.join(p.id for p in host.plugins)} ({len(host.rules())} règles)."]
     if settings.store == "sqlite":
         from dui_fhir.store.sqlite import driver
 
-        driver.check_version()
         lines.append(f"SQLite : {'.'.join(map(str, driver.OLDEST))} au moins, présent.")
     lines.append(f"Données : {Path(settings.data_dir).resolve()}.")
     lines.append(f"DMP : {settings.dmp_url or 'aucune adresse, les envois attendent'}.")
     return lines
 
 
+def checked(settings: Settings) -> PluginHost:
+    """Return the plugins of a configuration fit to serve. Raises: ConfigurationError, as :func:`check`."""
+    host = PluginHost.load(settings)
+    if settings.dmp_url:
+        from dui_fhir.administration import connectors_of
+
+        connectors_of(settings)
+    if settings.store == "sqlite":
+        from dui_fhir.store.sqlite import driver
+
+        driver.check_version()
+    return host
+
+
 @contextlib.contextmanager
-def running_writer(settings: Settings) -> Iterator[None]:
+def running_writer(settings: Settings) -> Iterator[Callable[[], None]]:
     """Keep the writer process of the data directory alive; nothing to do for the other engines.
 
-    Raises: ConfigurationError (``store-locked``: another server uses the directory).
+    Yields: what waits until it answers, so that this process works meanwhile; it raises ConfigurationError
+    (``store-locked``: another server uses the directory).
     """
     if settings.store != "sqlite":
-        yield
+        yield lambda: None
         return
     from dui_fhir.store.sqlite.supervisor import WriterSupervisor
 
-    with WriterSupervisor(Path(settings.data_dir), settings):
-        yield
+    writer = WriterSupervisor(Path(settings.data_dir), settings)
+    writer.launch()
+    try:
+        yield writer.wait
+    finally:
+        writer.stop()
 
 
 def ensure_default_tenant(settings: Settings) -> str | None:

@@ -63,7 +63,7 @@ def _hook_faults(
     module: ModuleType, name: str, options: pluggy.HookimplOpts, manager: pluggy.PluginManager
 ) -> Iterator[Fault]:
     function = getattr(module, name)
-    path = f"ligne {inspect.getsourcelines(function)[1]}"
+    path = f"ligne {inspect.unwrap(function).__code__.co_firstlineno}"
     spec = getattr(manager.hook, name, None)
     if spec is None or spec.spec is None:
         yield Fault(file="plugin.py", path=path, text=f"point d'extension inconnu « {name} » (liste : docs/hooks.md)")

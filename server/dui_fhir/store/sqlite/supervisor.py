@@ -57,10 +57,21 @@ class WriterSupervisor:
     def start(self) -> None:
         """Start the writer and wait until it answers.
 
-        Raises: ConfigurationError (``store-locked``: another server uses the directory; ``store-writer``: it ended).
+        Raises: as :meth:`wait`.
         """
+        self.launch()
+        self.wait()
+
+    def launch(self) -> None:
+        """Start the writer; :meth:`wait` or :meth:`stop` follows."""
         self._place.prepare()
         self._thread.start()
+
+    def wait(self) -> None:
+        """Wait until the writer answers.
+
+        Raises: ConfigurationError (``store-locked``: another server uses the directory; ``store-writer``: it ended).
+        """
         self._spawned.wait(START_TIMEOUT_S)
         deadline = time.monotonic() + START_TIMEOUT_S
         while time.monotonic() < deadline:

@@ -7,7 +7,6 @@ directory, 78 configuration.
 """
 
 import argparse
-import ctypes
 import fcntl
 import gc
 import logging
@@ -29,6 +28,7 @@ from dui_fhir.domain.errors import ConfigurationError, DuiError
 from dui_fhir.domain.plan import Plan
 from dui_fhir.settings import Settings, load
 from dui_fhir.store import tenants
+from dui_fhir.store.lifeline import end_with_parent
 from dui_fhir.store.sqlite import driver, schema, wire
 from dui_fhir.store.sqlite.committer import Answer, Committer, Lost, unusable
 from dui_fhir.store.sqlite.place import Place
@@ -366,13 +366,6 @@ def listen(place: Place) -> socket.socket:
     return listener
 
 
-def _die_with_parent() -> None:
-    """Ask Linux for SIGTERM when the parent dies: its standard input may be held open by other children."""
-    if sys.platform == "linux":
-        pr_set_pdeathsig = 1
-        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGTERM)
-
-
 def _signal_pipe() -> int:
     """Return a file descriptor that becomes readable on SIGTERM; SIGINT is for the server, which then ends its writer."""
     read, write = os.pipe()
@@ -394,7 +387,7 @@ def main(arguments: list[str] | None = None) -> int:
     place = Place(options.data)
     ends: list[IO[bytes] | int] = [_signal_pipe()]
     if options.with_parent:
-        _die_with_parent()
+        end_with_parent(signal.SIGTERM)  # its standard input may be held open by other children
         ends.append(sys.stdin.buffer)
     try:
         driver.check_version()

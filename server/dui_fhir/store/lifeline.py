@@ -1,0 +1,28 @@
+"""A process that ends with the one that made it, even where that one is killed."""
+
+import ctypes
+import os
+import signal
+import sys
+
+_PR_SET_PDEATHSIG = 1
+
+
+def end_with_parent(number: signal.Signals) -> None:
+    """Ask Linux for this signal when the parent dies, more exactly the thread of it that made this process (prctl(2)).
+
+    Does nothing elsewhere.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, number)
+
+
+def let_forks_end_with_me(number: signal.Signals) -> None:
+    """Make every process forked by this one end with it; not those that it executes."""
+    parent = os.getpid()
+
+    def in_child() -> None:
+        if os.getppid() == parent:
+            end_with_parent(number)
+
+    os.register_at_fork(after_in_child=in_child)
