@@ -14,6 +14,11 @@ Path: TypeAlias = tuple["Path", str | int] | str
 
 
 STEPS_MAX = 5_000_000
+_OF_THE_PLACE = ("conforms", "member", "resolve", "resource", "root", "verdicts", "steps", "extension", "depth")
+
+
+class Blocked(Exception):
+    """A silent report found a blocking fault: whether something follows a profile is then known."""
 
 
 class Report:
@@ -46,10 +51,15 @@ class Report:
         self.environment: Any = None
         self.steps = STEPS_MAX
 
+    @property
+    def stops(self) -> bool:
+        """Return whether the first blocking fault ends the check."""
+        return False
+
     def silent(self) -> "Report":
-        """Return a report of the same place whose faults nobody sees."""
-        other = Report(self._limit, terminology=self.terminology)
-        for name in ("conforms", "member", "resolve", "resource", "root", "verdicts", "steps", "extension", "depth"):
+        """Return a report of the same place, which raises :class:`Blocked` at its first blocking fault and keeps none."""
+        other = _Silent(self._limit, terminology=self.terminology)
+        for name in _OF_THE_PLACE:
             setattr(other, name, getattr(self, name))
         return other
 
@@ -202,3 +212,17 @@ class Report:
             f"allowed targets: {', '.join(allowed)}",
             path,
         )
+
+
+class _Silent(Report):
+    __slots__ = ()
+
+    @property
+    def stops(self) -> bool:
+        """Return whether the first blocking fault ends the check."""
+        return True
+
+    def add(self, id: str, code: str, text: str, diagnostics: str, path: Path, severity: Severity = "error") -> None:
+        """Raise at a blocking fault; what blocks nothing is not even rendered."""
+        if severity in ("fatal", "error"):
+            raise Blocked(id)

@@ -99,13 +99,15 @@ class Visit:
     """What to do with the items of one constrained child.
 
     ``absent`` speaks where there is none, ``each`` of all of them together; ``one`` where there is a single one, when that
-    says the same.
+    says the same; ``every`` of each of them, when that does. ``inert``: only their presence matters.
     """
 
     name: str
     each: Callable[[list[Item], Path, Report], None]
     one: ItemCheck | None
+    every: ItemCheck | None
     absent: Callable[[Path, Report], None] | None
+    inert: bool = False
 
 
 def visits(children: list[Visit]) -> ItemCheck:
@@ -126,6 +128,8 @@ def visits(children: list[Visit]) -> ItemCheck:
             if beside in owner.value:
                 _visit(owner, visit, report)
             elif value is not None:
+                if value and visit.inert:
+                    continue
                 _visit_plain(value, type, (owner.path, key), visit, report)
             elif visit.absent is not None:
                 visit.absent(owner.path, report)
@@ -144,6 +148,9 @@ def _visit_plain(value: Any, type: str, place: tuple[Path, str], visit: Visit, r
             visit.one(item, report)
         else:
             visit.each([item], place[0], report)
+    elif value and visit.every is not None:
+        for index, one in enumerate(value):
+            visit.every(Item(one, type, None, (place, index)), report)
     elif value:
         visit.each([Item(one, type, None, (place, index)) for index, one in enumerate(value)], place[0], report)
     elif visit.absent is not None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from dui_fhir.definitions.elements import resource_types
 from dui_fhir.validation.bindings import binding
-from dui_fhir.validation.faults import Path, Report
+from dui_fhir.validation.faults import Blocked, Path, Report
 from dui_fhir.validation.invariants import Rule, rule
 from dui_fhir.validation.items import Item, ItemCheck, ManyCheck, Visit, items_of, visits
 from dui_fhir.validation.library import Library, keep
@@ -42,12 +42,19 @@ class Overlay:
         if check is None:
             report.profile_unknown(canonical, item.path)
             return
+        if report.stops:
+            others = (self.profile(other) for other in self.library.other_versions(canonical))
+            if not self.passes(check, item, report) and not any(
+                other is not None and self.passes(other, item, report) for other in others
+            ):
+                check(item, report)
+            return
         before = len(report.issues)
         check(item, report)
         if not any(issue.blocking for issue in report.issues[before:]):
             return
-        for other in self.library.other_versions(canonical):
-            inner = self.profile(other)
+        for version in self.library.other_versions(canonical):
+            inner = self.profile(version)
             if inner is not None and self.passes(inner, item, report):
                 del report.issues[before:]
                 inner(item, report)
@@ -74,9 +81,13 @@ class Overlay:
     def passes(self, check: ItemCheck, item: Item, report: Report) -> bool:
         """Return whether a check finds nothing blocking, without reporting."""
         silent = report.silent()
-        check(item, silent)
-        report.steps = silent.steps
-        return not any(issue.blocking for issue in silent.issues)
+        try:
+            check(item, silent)
+        except Blocked:
+            return False
+        finally:
+            report.steps = silent.steps
+        return True
 
     def element(self, spec: Spec) -> ItemCheck:
         """Compile the check of one item of an element: its value, then its children."""
@@ -91,6 +102,8 @@ class Overlay:
         if inner:
             children = visits(inner)
             checks.append(_inside_resource(children) if spec.name in ("contained", "resource") else children)
+        if not checks:
+            return _nothing
         return checks[0] if len(checks) == 1 else _all(checks)
 
     def _visit(self, spec: Spec) -> Visit:
@@ -102,7 +115,9 @@ class Overlay:
             name=spec.name,
             each=_counted(spec, each),
             one=own if alone else None,
+            every=own if alone and spec.max is None else None,
             absent=_absent(spec) if spec.min or required else None,
+            inert=own is _nothing and alone and spec.max is None,
         )
 
     def items(self, spec: Spec) -> ManyCheck:
@@ -216,6 +231,10 @@ class Overlay:
                 report.no_profile(profiles, item.path)
 
         return check
+
+
+def _nothing(item: Item, report: Report) -> None:
+    """The check of an element of which only the presence matters."""
 
 
 def _all(checks: list[ItemCheck]) -> ItemCheck:

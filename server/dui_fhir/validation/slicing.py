@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 from dui_fhir.validation.bindings import verdict
 from dui_fhir.validation.faults import Report
 from dui_fhir.validation.fhirpath import Environment, FhirPathError, Node, compile_expression
-from dui_fhir.validation.fhirpath.values import child_nodes
+from dui_fhir.validation.fhirpath.values import child_nodes, known_type
 from dui_fhir.validation.library import Library
 from dui_fhir.validation.matching import fits, same
 from dui_fhir.validation.overlay import Item, Overlay
@@ -253,14 +253,26 @@ def _by_profile(overlay: Overlay, piece: Spec, path: str) -> Match | None:
     if not profiles:
         return None
 
+    by_type: dict[str, list[str]] = {}
+
     def match(item: Item, report: Report) -> bool:
-        return any(
-            overlay.conforms(Item(n.value, n.type, n.extra, item.path), p, report) is True
-            for n in _nodes(item, path, report)
-            for p in profiles
-        )
+        for node in _nodes(item, path, report):
+            fitting = by_type.get(node.type)
+            if fitting is None:
+                fitting = [p for p in profiles if _may_follow(overlay.library, node.type, p)]
+                if known_type(node.type):  # a client can write any resourceType
+                    by_type[node.type] = fitting
+            for profile in fitting:
+                if overlay.conforms(Item(node.value, node.type, node.extra, item.path), profile, report) is True:
+                    return True
+        return False
 
     return match
+
+
+def _may_follow(library: Library, type: str, profile: str) -> bool:
+    wanted = library.type_of(profile)
+    return library.is_base(profile) or wanted == type or type.startswith(f"{wanted}.")
 
 
 def _by_value(overlay: Overlay, piece: Spec, path: str) -> Match | None:
