@@ -22,9 +22,11 @@ def convention_of_care(dossier: Dossier) -> Iterator[Deadline]:
 
 
 def end_of_ssiad(dossier: Dossier) -> Iterator[Deadline]:
-    """DOM-07: no stay runs in a SSIAD after the transformation."""
-    if dossier.category == SSIAD and dossier.current is not None:
-        yield from pending(day_of(dossier.parameters["dom.ssiad_transformation"]))
+    """DOM-07: no stay runs in a SSIAD after the transformation. Said once of the structure, whoever stays there."""
+    due = day_of(dossier.parameters["dom.ssiad_transformation"])
+    stayed = dossier.today if dossier.current is not None else dossier.exit
+    if dossier.category == SSIAD and due is not None and stayed is not None and stayed > due:
+        yield from pending(due)
 
 
 def emergency_sheet(dossier: Dossier) -> Iterator[Deadline]:
@@ -40,6 +42,6 @@ def emergency_sheet(dossier: Dossier) -> Iterator[Deadline]:
 
 RULES = (
     ClockRule(id="DOM-06", find=convention_of_care, scope="structure"),
-    ClockRule(id="DOM-07", find=end_of_ssiad),
+    ClockRule(id="DOM-07", find=end_of_ssiad, scope="structure"),
     ClockRule(id="DOM-08", find=emergency_sheet),
 )

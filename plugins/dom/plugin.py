@@ -7,6 +7,7 @@ from typing import Any
 from dui_fhir.api import Change, ClockRule, Context, Issue, Resource, answers, hookimpl
 
 from . import deadlines
+from .prescription import check as check_prescription
 
 STAY_IDENTIFIER = "https://identifiant-medicosocial-sejour.esante.gouv.fr"
 EVENT_IDENTIFIER = "https://identifiant-medicosocial-evenement.esante.gouv.fr"
@@ -37,6 +38,8 @@ def check_resource(change: Change, context: Context) -> list[Issue]:
         return [*_age(resource, change, context), *_team(resource, change, context)]
     if change.type == "Communication":
         return list(_liaison(resource, change, context))
+    if change.type == "Procedure":
+        return list(check_prescription(resource, change, context))
     return []
 
 

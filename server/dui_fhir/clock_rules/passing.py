@@ -73,7 +73,7 @@ class _Pass:
                 return self._report
             self._check(file)
         for structure in self._structures:
-            self._check_structure(structure)
+            self._check_structure(structure, tuple(s for f in files if f.structure == structure for s in f.stays))
         self._write()
         self._report.finished = True
         return self._report
@@ -92,11 +92,12 @@ class _Pass:
         about = f"{file.stays[-1]['resourceType']}/{file.stays[-1]['id']}"
         self._apply(self._rules(file.structure, "dossier"), dossier, file.key, about)
 
-    def _check_structure(self, structure: Structure) -> None:
+    def _check_structure(self, structure: Structure, stays: tuple[Resource, ...]) -> None:
         dossier = Dossier(
             today=self._day,
             reader=TrackingReader(self._store, self._options),
             structure=structure,
+            stays=stays,
             parameters=self._engine.parameters(self._tenant, structure),
         )
         about = f"Organization/finess-{structure.finess}"

@@ -37,8 +37,9 @@ class Deadline:
 
 @dataclass(frozen=True, kw_only=True)
 class Dossier:
-    """One person in one structure. ``stays``: his stays there (Encounter, EpisodeOfCare), oldest first; none for the file of
-    a structure itself (``scope="structure"``). ``parameters`` as in :class:`dui_fhir.domain.context.Context`."""
+    """One person in one structure. ``stays``: his stays there (Encounter, EpisodeOfCare), oldest first; for the file of a
+    structure itself (``scope="structure"``), those of all its files that are not archived, in no order.
+    ``parameters`` as in :class:`dui_fhir.domain.context.Context`."""
 
     today: date
     reader: Reader

@@ -126,6 +126,22 @@ def test_rules__of_another_corridor__do_not_run(admitted: Any) -> None:
     assert {r.partition("-")[0] for r in admitted.rules("pa")} == {"COM", "PA"}
 
 
+def test_dom_07__several_persons_in_a_ssiad__one_task_of_the_structure_until_it_is_updated(tenant: Make) -> None:
+    it = tenant()
+    it.set(date(2025, 6, 1))
+    for n in range(3):
+        it.put(it.person(id=f"p{n}"), it.stay("dom", "2025-01-10", id=f"s{n}", person=f"p{n}"))
+    it.day(date(2025, 6, 30))
+    assert "DOM-07" not in it.rules()
+    it.day(date(2025, 7, 1))
+    (task,) = [t for t in it.tasks() if it.rule_of(t) == "DOM-07"]
+    assert task["focus"] == {"reference": f"Organization/finess-{it.finess('dom')}"}
+    assert "for" not in task
+    it.register("dom", "209")
+    it.day(date(2025, 7, 2))
+    assert "DOM-07" not in it.rules()
+
+
 def test_file__stay_of_no_declared_structure__trunk_only(tenant: Make) -> None:
     it = tenant()
     other = {"system": "urn:oid:1.2.250.1.71.4.2.2", "value": "1020000001"}
