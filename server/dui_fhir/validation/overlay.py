@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from dui_fhir.definitions.elements import resource_types
-from dui_fhir.validation.bindings import binding
+from dui_fhir.validation.bindings import Binding, binding
 from dui_fhir.validation.faults import Blocked, Path, Report
 from dui_fhir.validation.invariants import Rule, rule
 from dui_fhir.validation.items import Item, ItemCheck, ManyCheck, Visit, items_of, visits
@@ -374,10 +374,16 @@ def _bound(spec: Spec) -> ItemCheck | None:
     if spec.binding is None:
         return None
     value_set, strength = spec.binding
+    by_type: dict[str, Binding | None] = {}
 
     def check(item: Item, report: Report) -> None:
-        bound = binding(item.type, value_set, strength)
-        if bound is not None and item.value is not None:
+        if item.value is None:
+            return
+        if item.type in by_type:
+            bound = by_type[item.type]
+        else:
+            bound = by_type[item.type] = binding(item.type, value_set, strength)
+        if bound is not None:
             bound(item.value, item.path, report)
 
     return check

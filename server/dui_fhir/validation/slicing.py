@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from functools import cache
 from typing import Any, TypeAlias
 
 from dui_fhir.validation.bindings import verdict
@@ -31,27 +32,32 @@ def slices_check(overlay: Overlay, spec: Spec) -> Callable[[list[Item], Report],
     pick = _by_place(places) if places is not None else _by_test(matches, _index(overlay, pieces, slicing))
     required = frozenset(number for number, piece in enumerate(pieces) if piece.min)
     arranged = slicing.ordered or slicing.rules == "openAtEnd"
+    alone = frozenset(n for n, piece in enumerate(pieces) if _one_will_do(piece) and required <= {n} and not arranged)
 
     def check(items: list[Item], report: Report) -> None:
+        order = [pick(item, report) for item in items]
+        if len(order) == 1 and order[0] in alone:
+            checks[order[0]](items, report)
+            return
         found: dict[int, list[Item]] = {}
-        order: list[int] = []
-        for item in items:
-            at = pick(item, report)
-            order.append(at)
+        for at, item in zip(order, items, strict=True):
             if at >= 0:
                 found.setdefault(at, []).append(item)
             elif slicing.rules == "closed" or _inner_unknown(spec, item):
                 report.closed(spec.name, item.path)
         for number in sorted(required.union(found)):
             piece, members = pieces[number], found.get(number, [])
-            if piece.min or piece.max is not None:
-                _count(spec, piece, members, items, report)
+            _count(spec, piece, members, items, report)
             if members:
                 checks[number](members, report)
         if arranged:
             _ordered(slicing, order, items, report)
 
     return check
+
+
+def _one_will_do(piece: Spec) -> bool:
+    return (piece.min or 0) <= 1 and piece.max != 0
 
 
 def _by_place(places: dict[str | None, int]) -> Callable[[Item, Report], int]:
@@ -169,21 +175,28 @@ def _by_url(library: Library, piece: Spec) -> Match:
     return lambda item, report: item.value.__class__ is dict and item.value.get("url") == url
 
 
+@cache
+def _plain_names(path: str) -> tuple[str, ...] | None:
+    if path == "$this":
+        return ()
+    return tuple(path.split(".")) if _NAMES.fullmatch(path) else None
+
+
 def nodes_at(item: Item, path: str, report: Report) -> list[Node]:
     """Return the elements at the path of a discriminator. Raises: FhirPathError."""
-    if path == "$this":
-        return [Node(item.value, item.type, item.companion)]
-    if _NAMES.fullmatch(path):
-        found: list[Node] = [Node(item.value, item.type, item.companion)]
-        for name in path.split("."):
-            level: list[Node] = []
-            for node in found:
-                child_nodes(node, name, level)
-            found = level
-        return found
-    environment = Environment(resource=None, resolve=report.resolve or (lambda _: None), steps=report.steps)
-    text = path.replace("extension(url)", "extension") if "extension(url)" in path else path
-    return compile_expression(text).evaluate(Node(item.value, item.type, item.companion), environment)
+    names, itself = _plain_names(path), Node(item.value, item.type, item.companion)
+    if names is None:
+        environment = Environment(resource=None, resolve=report.resolve or (lambda _: None), steps=report.steps)
+        text = path.replace("extension(url)", "extension") if "extension(url)" in path else path
+        found = compile_expression(text).evaluate(itself, environment)
+        return [n for n in found if n.__class__ is Node]
+    found = [itself]
+    for name in names:
+        level: list[Any] = []
+        for node in found:
+            child_nodes(node, name, level)
+        found = level
+    return found if names[-1:] != ("value",) else [n for n in found if n.__class__ is Node]
 
 
 def _nodes(item: Item, path: str, report: Report) -> list[Node]:
@@ -192,7 +205,7 @@ def _nodes(item: Item, path: str, report: Report) -> list[Node]:
     if last is not None and last[0] is item and last[1] == path:
         return last[2]
     try:
-        found = [n for n in nodes_at(item, path, report) if n.__class__ is Node]
+        found = nodes_at(item, path, report)
     except FhirPathError as error:
         report.discriminator(path, str(error), item.path)
         found = []
