@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,7 @@ from dui_fhir.domain.errors import ConfigurationError
 from dui_fhir.settings import Settings
 
 if TYPE_CHECKING:
-    from dui_fhir.cli.reloading import PluginWatch
+    from dui_fhir.cli.reloading import PluginWatch, Snapshot, Snapshots
     from dui_fhir.cli.supervision import Supervised
 
 STOP_S = 5
@@ -59,17 +60,20 @@ def serve(settings: Settings, *, reload_plugins: bool = False) -> None:
     gc.disable()  # until all is loaded (``app.share``): nothing of it will be freed
     from dui_fhir.cli import starting
 
-    host = starting.checked(settings)
     with contextlib.ExitStack() as stack:
+        asked, snapshots = settings, stack.enter_context(_snapshots(settings)) if reload_plugins else None
+        if snapshots is not None:
+            settings = _entered(snapshots, asked)
+        host = starting.checked(settings)
         wait_for_writer = stack.enter_context(starting.running_writer(settings))
         from dui_fhir import app
 
-        app.share(None if reload_plugins else host)
+        app.share(None if snapshots else host)
         wait_for_writer()
         created = starting.ensure_default_tenant(settings)
         worker = stack.enter_context(child(settings, "worker")) if settings.worker_embedded else None
-        if reload_plugins:
-            stack.enter_context(_plugin_watch(settings, worker))
+        if snapshots is not None:
+            stack.enter_context(_plugin_watch(snapshots, asked, worker))
         _announce(settings, created)
         _listen(settings)
 
@@ -135,17 +139,34 @@ def child(settings: Settings, *arguments: str) -> "Iterator[Supervised]":
         yield running
 
 
-def _plugin_watch(settings: Settings, worker: "Supervised | None") -> "PluginWatch":
-    from dui_fhir.cli.reloading import PluginWatch, ask_to_reload
-    from dui_fhir.plugin_host import PluginHost
+@contextlib.contextmanager
+def _snapshots(settings: Settings) -> "Iterator[Snapshots]":
+    """Yield where the corridors in force are copied, until the server stops."""
+    from dui_fhir.cli.reloading import Snapshots
+    from dui_fhir.plugin_host.finder import find
 
-    def reload() -> None:
+    with tempfile.TemporaryDirectory(prefix="dui-fhir-couloirs-") as root:
+        yield Snapshots(find(settings)[0], Path(root))
+
+
+def _entered(snapshots: "Snapshots", settings: Settings) -> Settings:
+    """Take the corridors as they are now for this process and its children; return the settings that say so."""
+    snapshot = snapshots.take()
+    snapshots.keep(snapshot)
+    snapshot.enter(settings)
+    return snapshot.settings(settings)
+
+
+def _plugin_watch(snapshots: "Snapshots", settings: Settings, worker: "Supervised | None") -> "PluginWatch":
+    from dui_fhir.cli.reloading import PluginWatch, ask_to_reload
+
+    def reload(snapshot: "Snapshot") -> None:
+        snapshot.enter(settings)
         ask_to_reload()
         if worker is not None:
-            worker.relaunch()
+            worker.relaunch(snapshot.environment(settings))
 
-    folders = [plugin.folder for plugin in PluginHost.load(settings).plugins]
-    return PluginWatch(folders, {**os.environ, **settings.as_environment()}, reload)
+    return PluginWatch(snapshots, settings, reload)
 
 
 def _announce(settings: Settings, created: str | None) -> None:

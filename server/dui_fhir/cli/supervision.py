@@ -48,8 +48,9 @@ class Supervised:
         """Process id of the present child."""
         return self._process.pid
 
-    def relaunch(self) -> None:
-        """End the present child: another one takes its place."""
+    def relaunch(self, changes: Mapping[str, str]) -> None:
+        """End the present child: another one takes its place, with these variables changed."""
+        self._environment.update(changes)
         self._process.terminate()
 
     def _spawn(self) -> "subprocess.Popen[bytes]":
