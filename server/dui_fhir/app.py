@@ -31,9 +31,9 @@ from dui_fhir.rest import log
 from dui_fhir.rest.agenda import Agenda
 from dui_fhir.rest.blueprint import Rest
 from dui_fhir.rest.errors import bad_http
+from dui_fhir.rest.front import Front
 from dui_fhir.rest.indicators_page import IndicatorsPage
 from dui_fhir.rest.pages import Pages
-from dui_fhir.rest.plain_reads import PlainReads
 from dui_fhir.search.extract import Extractor
 from dui_fhir.search.options import SearchOptions
 from dui_fhir.service.engine import Engine
@@ -141,7 +141,7 @@ def create_app(settings: Settings, *, engine: Engine | None = None) -> Flask:
     app.register_blueprint(Pages(engine).blueprint())
     app.register_blueprint(IndicatorsPage(rest).blueprint())
     app.register_blueprint(Agenda(engine).blueprint())
-    app.wsgi_app = PlainReads(app.wsgi_app, rest)  # type: ignore[method-assign]
+    app.wsgi_app = Front(app.wsgi_app, rest)  # type: ignore[method-assign]
     app.register_error_handler(HTTPException, _http_error)
     app.extensions["dui_fhir"] = engine
     return app

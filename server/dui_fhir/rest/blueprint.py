@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from uuid import uuid4
 
 from flask import Blueprint, Response, request
+from werkzeug.wrappers import Request
 
 from dui_fhir.domain.actor import Actor
 from dui_fhir.domain.issues import outcome
@@ -24,7 +25,6 @@ from dui_fhir.service import router
 from dui_fhir.service.engine import Engine
 from dui_fhir.service.message import ServiceResponse
 
-METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _log = logging.getLogger("dui_fhir.access")
 
@@ -37,32 +37,21 @@ class Rest:
         self.default_tenant = str(engine.settings.default_tenant)
 
     def blueprint(self) -> Blueprint:
-        """Return the routes."""
+        """Return the pages of operators; ``rest/front.py`` leads to :meth:`fhir`."""
         blueprint = Blueprint("rest", __name__)
-        for rule in (
-            "/fhir",
-            "/fhir/",
-            "/fhir/<path:path>",
-            "/t/<tenant>/fhir",
-            "/t/<tenant>/fhir/",
-            "/t/<tenant>/fhir/<path:path>",
-        ):
-            blueprint.add_url_rule(
-                rule, view_func=self.fhir, methods=METHODS, strict_slashes=False, provide_automatic_options=False
-            )
         blueprint.add_url_rule("/health/live", view_func=self.live)
         blueprint.add_url_rule("/health/ready", view_func=self.ready)
         blueprint.add_url_rule("/metrics", view_func=self.metrics)
         return blueprint
 
-    def fhir(self, path: str = "", tenant: str | None = None) -> Response:
-        """Serve one FHIR request."""
+    def fhir(self, request: Request, path: str = "", tenant: str | None = None) -> Response:
+        """Serve one request below the FHIR base of a tenant. Needs nothing of Flask's contexts."""
         started = time.perf_counter()
         id = request_id(request.headers.get("X-Request-Id"))
         tenant = tenant or self.default_tenant
         found: list[router.Match] = []
         try:
-            response = self._served(tenant, path, found)
+            response = self._served(request, tenant, path, found)
         except Exception as error:
             response = error_response(request, error, request_id=id, path=path)
         response.headers["X-Request-Id"] = id
@@ -70,7 +59,7 @@ class Rest:
         self.note(found, request.method, response.status_code, time.perf_counter() - started, id, tenant)
         return response
 
-    def _served(self, tenant: str, path: str, found: list[router.Match]) -> Response:
+    def _served(self, request: Request, tenant: str, path: str, found: list[router.Match]) -> Response:
         method = "GET" if request.method == "HEAD" else request.method
         found.append(router.match(method, path.strip("/")))
         wanted = service_request(

@@ -2,7 +2,8 @@
 
 import logging
 
-from flask import Request, Response
+from flask import Response
+from werkzeug.wrappers import Request
 
 from dui_fhir.domain.errors import ConfigurationError, DuiError, MethodNotAllowed
 from dui_fhir.domain.issues import Issue, outcome

@@ -1,4 +1,4 @@
-"""From a Flask request to a service request."""
+"""From an HTTP request to a service request."""
 
 import re
 import zlib
@@ -6,11 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from urllib.parse import parse_qsl
 
-from flask import Request
+from werkzeug.wrappers import Request
 
 from dui_fhir.domain.actor import Actor
 from dui_fhir.domain.errors import BadRequest, TooLarge, UnsupportedMedia, UriTooLong
 from dui_fhir.rest import negotiation
+from dui_fhir.rest.headers import Headers
 from dui_fhir.service.message import Conditions, Params, Prefer, ServiceRequest
 from dui_fhir.settings import Settings
 
@@ -48,7 +49,7 @@ def service_request(
         accept=accept if wanted == "native" else "",
         conditions=_conditions(request),
         prefer=prefer(request.headers.getlist("Prefer")),
-        actor=actor(dict(request.headers.items())),
+        actor=actor(Headers(request.environ)),
     )
 
 
@@ -119,11 +120,13 @@ def _form(body: bytes, media: str, limit: int) -> Params:
 
 
 def _body(request: Request, limit: int) -> bytes:
-    if (request.content_length or 0) > limit:
+    length = request.content_length
+    if (length or 0) > limit:
         raise _too_large(limit)
     chunked = "chunked" in request.headers.get("Transfer-Encoding", "").lower()
     stream = request.environ["wsgi.input"] if chunked else request.stream
-    body: bytes = stream.read(limit + 1)
+    # reading sets aside room for all that is asked for
+    body: bytes = stream.read(limit + 1 if chunked or length is None else length)
     encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
     if encoding == "gzip":
         body = _unzipped(body, limit)

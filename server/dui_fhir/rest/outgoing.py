@@ -1,4 +1,4 @@
-"""From a service response to a Flask response."""
+"""From a service response to an HTTP response."""
 
 import gzip
 import re
@@ -7,7 +7,8 @@ from email.utils import formatdate
 from pathlib import Path
 from typing import IO
 
-from flask import Request, Response
+from flask import Response
+from werkzeug.wrappers import Request
 
 from dui_fhir.definitions.xml import to_xml
 from dui_fhir.domain import json

@@ -1,8 +1,9 @@
-"""Reads and searches without Flask: most requests are a plain ``GET Type/id`` or ``GET Type?…``, and up to half of their time went
-to the framework.
+"""What stands before Flask: below a FHIR base, the router is ours, and the framework's own has nothing to add.
 
-Only the translation is shorter: routing, the interaction, the actor, counts and log are those of every request. Whatever is
-not plain (conditions, preferences, another format, an error) goes to the application. Figures: docs/performance.md.
+A plain ``GET Type/id`` or ``GET Type?…``, most requests, has the shortest translation: up to half of its time went to the
+framework. Whatever is not plain (a body, conditions, preferences, another format, an error) is translated by
+:meth:`Rest.fhir`; pages and whatever is no FHIR go to the application. Routing, the interaction, the actor, counts and log
+are the same for all. Figures: docs/performance.md.
 """
 
 import re
@@ -12,11 +13,12 @@ from email.utils import formatdate
 from typing import Any, TypeAlias
 from urllib.parse import unquote
 
-from werkzeug.datastructures import EnvironHeaders
+from werkzeug.wrappers import Request
 from werkzeug.wsgi import get_host
 
 from dui_fhir.rest import deprecation
 from dui_fhir.rest.blueprint import Rest, request_id
+from dui_fhir.rest.headers import Headers
 from dui_fhir.rest.incoming import decoded
 from dui_fhir.rest.negotiation import JSON
 from dui_fhir.rest.outgoing import VARY, compressed
@@ -25,6 +27,7 @@ from dui_fhir.service.message import ServiceRequest, ServiceResponse
 
 WsgiApp: TypeAlias = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
+_BASE = re.compile(r"(?:/t/(?P<tenant>[^/]+))?/fhir(?:/(?P<path>.*))?", re.S)
 _READ = re.compile(r"(?:/t/(?P<tenant>[^/]+))?/fhir/(?P<type>[A-Z][A-Za-z]+)/(?P<id>[A-Za-z0-9\-.]{1,64})")
 _ACCEPTED = frozenset({"", "*/*", JSON, "application/json"})
 _SEARCH = re.compile(r"(?:/t/(?P<tenant>[^/]+))?/fhir/(?P<type>[A-Z][A-Za-z]+)")
@@ -35,25 +38,33 @@ _FORMATS = ("_format", "_pretty")
 _Answer: TypeAlias = tuple[str, list[tuple[str, str]], bytes]
 
 
-class PlainReads:
-    """Stands before the Flask application."""
+class Front:
+    """The WSGI application that servers are given; ``application`` serves what is not below a FHIR base."""
 
     def __init__(self, application: WsgiApp, rest: Rest) -> None:
         self._application, self._rest = application, rest
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        """Serve a plain request, or pass it on."""
+        """Serve a request of a FHIR base, or pass it on."""
         serve = self._way(environ)
         if serve is None:
-            return self._application(environ, start_response)
+            return self._long_way(environ, start_response)
         started = time.perf_counter()
         try:
             status, headers, body = serve(started)
         except Exception:
-            # foreseen or not: the application asks again, and words the error or logs it
-            return self._application(environ, start_response)
+            # foreseen or not: the long way asks again, and words the error or logs it
+            return self._long_way(environ, start_response)
         start_response(status, headers)
         return (body,)
+
+    def _long_way(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        request = Request(environ)
+        found = _BASE.fullmatch(request.path)
+        if found is None:
+            return self._application(environ, start_response)
+        response = self._rest.fhir(request, found["path"] or "", found["tenant"])
+        return response(environ, start_response)
 
     def _way(self, environ: dict[str, Any]) -> Callable[[float], _Answer] | None:
         if not _plain(environ):
@@ -68,14 +79,13 @@ class PlainReads:
 
     def _read(self, environ: dict[str, Any], found: re.Match[str], started: float) -> _Answer:
         tenant = found["tenant"] or self._rest.default_tenant
-        headers = EnvironHeaders(environ)
         match = router.Match(router.READ, {"type": found["type"], "id": found["id"]})
         request = ServiceRequest(
             tenant=tenant,
             method="GET",
             path=f"{found['type']}/{found['id']}",
             base_url="",
-            actor=self._rest.actor(headers, tenant),  # type: ignore[arg-type]
+            actor=self._rest.actor(Headers(environ), tenant),
         )
         response = router.serve(self._rest.engine, request, match)
         written = [
@@ -88,7 +98,7 @@ class PlainReads:
         settings = self._rest.engine.settings
         path = environ["PATH_INFO"]
         if len(path) + len(query) > settings.url_bytes_max:
-            raise ValueError("too long: the application words it")
+            raise ValueError("too long: the long way words it")
         tenant = found["tenant"] or self._rest.default_tenant
         match = router.Match(router.SEARCH, {"type": found["type"]})
         host = settings.public_url.rstrip("/") or f"{environ['wsgi.url_scheme']}://{get_host(environ)}"
@@ -98,7 +108,7 @@ class PlainReads:
             path=found["type"],
             base_url=f"{host}{path.split('/fhir', 1)[0]}/fhir",
             params=decoded(query.encode("latin-1"), "core-url-encoding", settings.url_params_max),
-            actor=self._rest.actor(EnvironHeaders(environ), tenant),  # type: ignore[arg-type]
+            actor=self._rest.actor(Headers(environ), tenant),
         )
         response = router.serve(self._rest.engine, request, match)
         written = list(response.headers.items())
@@ -116,7 +126,7 @@ class PlainReads:
         started: float,
     ) -> _Answer:
         if not isinstance(response.body, bytes) or response.status != 200:
-            raise TypeError("not plain: the application writes it")
+            raise TypeError("not plain: the long way writes it")
         body, encoding = compressed(response.body, environ.get("HTTP_ACCEPT_ENCODING", ""))
         id = request_id(environ.get("HTTP_X_REQUEST_ID"))
         written = [

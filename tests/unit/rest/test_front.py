@@ -1,4 +1,4 @@
-"""rest/plain_reads.py: the short way and the long way give the same answer."""
+"""rest/front.py: the short way and the long way give the same answer."""
 
 import json
 from typing import Any
