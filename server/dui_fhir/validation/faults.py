@@ -74,9 +74,10 @@ class Report:
 
     def add(self, id: str, code: str, text: str, diagnostics: str, path: Path, severity: Severity = "error") -> None:
         """Add one fault; beyond the limit nothing more is kept, and the last place says so."""
-        if len(self.issues) > self._limit:
+        count = len(self.issues)
+        if count > self._limit:
             return
-        if len(self.issues) == self._limit:
+        if count == self._limit:
             id, code, severity = "validation-too-many", "too-long", "warning"
             text, diagnostics = "D'autres anomalies ne sont pas montrées.", f"more than {self._limit} issues"
         self.issues.append(

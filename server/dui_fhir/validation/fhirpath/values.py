@@ -3,7 +3,7 @@
 System types are Python values: bool, int, Decimal, str, :class:`Moment`, :class:`Quantity`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from fractions import Fraction
 from functools import cache
@@ -21,6 +21,7 @@ _CALENDAR = {"year": "a", "month": "mo", "week": "wk", "day": "d", "hour": "h", 
              "millisecond": "ms"}  # fmt: skip
 _MOMENTS = {"date": "Date", "dateTime": "DateTime", "instant": "DateTime", "time": "Time"}
 _FEW = 4
+_ANY = ("Resource", "DomainResource")
 QUANTITIES = frozenset({"Quantity", "Age", "Distance", "Duration", "Count", "SimpleQuantity", "MoneyQuantity"})
 
 
@@ -100,7 +101,7 @@ def child_nodes(node: Any, name: str, into: list[Any]) -> None:
         return
     holder = node.value
     if holder.__class__ is dict:
-        pairs = _named(node.type).get(name, ())
+        pairs: Sequence[_Key] = _named(node.type).get(name, ())
         if len(pairs) > _FEW:  # a choice of many types: fewer keys are there than could be
             pairs = _present(pairs, _by_key(node.type, name), holder)
         for key, beside, type in pairs:
@@ -120,9 +121,9 @@ def child_nodes(node: Any, name: str, into: list[Any]) -> None:
             _add(node.extra.get(key), type, node.extra.get(beside), into)
 
 
-def _present(pairs: tuple[_Key, ...], by_key: dict[str, _Key], holder: dict[str, Any]) -> tuple[_Key, ...]:
-    found = {by_key[key] for key in holder if key in by_key}
-    return tuple(found) if len(found) < 2 else tuple(pair for pair in pairs if pair in found)
+def _present(pairs: Sequence[_Key], by_key: dict[str, _Key], holder: dict[str, Any]) -> Sequence[_Key]:
+    found = [by_key[key] for key in holder if key in by_key]
+    return found if len(found) < 2 else [pair for pair in pairs if pair in found]
 
 
 def all_children(node: Any) -> list[Any]:
@@ -135,10 +136,13 @@ def all_children(node: Any) -> list[Any]:
 
 
 def _add(value: Any, type: str, companion: Any, into: list[Any]) -> None:
-    if value is None and companion is None:
+    if companion is None and type not in _ANY:
+        if value.__class__ is list:
+            into += [Node(item, type) for item in value]
+        elif value is not None:
+            into.append(Node(value, type))
+    elif value is None and companion is None:
         return
-    if companion is None and value.__class__ is list and type not in ("Resource", "DomainResource"):
-        into += [Node(item, type) for item in value]
     elif value.__class__ is list or companion.__class__ is list:
         for item, beside in _parallel(value, companion):
             into.append(_made(item, type, beside))
@@ -157,7 +161,7 @@ def _parallel(value: Any, companion: Any) -> Iterator[tuple[Any, Any]]:
 
 
 def _made(value: Any, type: str, companion: Any) -> Node:
-    if type in ("Resource", "DomainResource") and value.__class__ is dict:
+    if type in _ANY and value.__class__ is dict:
         type = str(value.get("resourceType"))
     return Node(value, type, companion)
 
