@@ -10,6 +10,7 @@ from . import (
     deadlines,
     document_operations,
     identifiers,
+    gir,
     identities,
     identity_worklist,
     kept,
@@ -70,4 +71,5 @@ def declare_indicators() -> list[dict[str, object]]:
 
 @hookimpl
 def declare_operations() -> list[Operation]:
-    return [*ppa.operations(), *document_operations.operations(), *life.operations(), *identity_worklist.operations()]
+    modules = (ppa, document_operations, life, identity_worklist, gir)
+    return [operation for module in modules for operation in module.operations()]

@@ -1,24 +1,18 @@
-"""What the corridor DOM cannot say in JSON: deletion of a done intervention, age in SSIAD, the whole AGGIR SSIAD grid."""
+"""What the corridor DOM cannot say in JSON: deletion of a done intervention, age in SSIAD, evaluations."""
 
 from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any
 
-from dui_fhir.api import Change, ClockRule, Context, Issue, Resource, answers, hookimpl
+from dui_fhir.api import Change, ClockRule, Context, Issue, Operation, Resource, hookimpl
 
-from . import deadlines
+from . import aggir, deadlines, tariff
 from .prescription import check as check_prescription
 
 STAY_IDENTIFIER = "https://identifiant-medicosocial-sejour.esante.gouv.fr"
 EVENT_IDENTIFIER = "https://identifiant-medicosocial-evenement.esante.gouv.fr"
-AGGIR = "https://interop.esante.gouv.fr/ig/fhir/tddui/Questionnaire/tddui-questionnaire-aggir-pa-ssiad"
 NOTE = "urn:dui-fhir:communication"
 CONSENT = "urn:dui-fhir:consent"
-FIELDS = (
-    "fonction-pensee", "fonction-orientation", "se-laver", "prendre-soin", "mettre-vetement", "motricite-fine",
-    "mettre-chaussure", "manger", "passage-aliment", "assurer-regulation-miction", "assurer-regulation-defecation",
-    "position-corps", "deplacer-maison", "deplacer-dehors", "appareil-communication",
-)  # fmt: skip
 NURSING_SERVICES = frozenset({"209", "354"})
 """FINESS categories of the services that give nursing care at home: SAD mixte, SSIAD."""
 STAYING = frozenset({"arrived", "triaged", "in-progress", "onleave"})
@@ -30,10 +24,15 @@ def declare_clock_rules() -> list[ClockRule]:
 
 
 @hookimpl
+def declare_operations() -> list[Operation]:
+    return tariff.operations()
+
+
+@hookimpl
 def check_resource(change: Change, context: Context) -> list[Issue]:
     resource = change.after or {}
     if change.type == "QuestionnaireResponse":
-        return list(_aggir(resource))
+        return list(aggir.check(resource, context))
     if change.type == "Encounter":
         return [*_age(resource, change, context), *_team(resource, change, context)]
     if change.type == "Communication":
@@ -56,17 +55,6 @@ def _fault(rule: str, *expression: str, text: str = "") -> Issue:
 
 def _has(resource: Resource, system: str) -> bool:
     return any(i.get("system") == system for i in resource.get("identifier", ()))
-
-
-def _aggir(response: Resource) -> Iterator[Issue]:
-    """All fifteen fields are asked of a grid; a result alone is a declared GIR, another matter (D9)."""
-    if str(response.get("questionnaire", "")).partition("|")[0] != AGGIR:
-        return
-    answered = answers(response)
-    given = [f for f in FIELDS if f in answered]
-    if given and len(given) < len(FIELDS):
-        text = f"Grille AGGIR SSIAD : {len(given)} champs renseignés sur {len(FIELDS)}."
-        yield _fault("DOM-09", "QuestionnaireResponse.item", text=text)
 
 
 def _age(encounter: Resource, change: Change, context: Context) -> Iterator[Issue]:

@@ -3,9 +3,20 @@
 from collections.abc import Iterator
 from typing import Final
 
-from dui_fhir.api import ClockRule, Deadline, Dossier, Resource, moment, pending, value
-
-from . import aggir_response
+from dui_fhir.api import (
+    AGGIR_PA,
+    AggirComplete,
+    AggirDeclared,
+    ClockRule,
+    Deadline,
+    Dossier,
+    Resource,
+    aggir_grid,
+    evaluate_aggir,
+    moment,
+    pending,
+    value,
+)
 
 VALIDATION: Final = "urn:dui-fhir:extension:validation-medecin"
 DLU: Final = "74207-2"
@@ -42,8 +53,8 @@ def falls(dossier: Dossier) -> Iterator[Deadline]:
     response = _last_aggir(dossier)
     if response is None or dossier.current is None:
         return
-    found = aggir_response.gir(response, dossier.parameters["pa.aggir_modalites"])
-    gir = found.gir if isinstance(found, aggir_response.Complete | aggir_response.Declared) else None
+    found = evaluate_aggir(response, dossier.parameters["commun.aggir_modalites"])
+    gir = found.gir if isinstance(found, AggirComplete | AggirDeclared) else None
     if gir not in DEPENDENT:
         return
     known = set(dossier.parameters["pa.chutes_questionnaires"])
@@ -59,7 +70,7 @@ def _last_aggir(dossier: Dossier) -> Resource | None:
     grids = [
         r
         for r in dossier.resources("QuestionnaireResponse")
-        if aggir_response.is_aggir(r) and r.get("status") in _FINAL and moment(r)
+        if aggir_grid(r) is AGGIR_PA and r.get("status") in _FINAL and moment(r)
     ]
     return max(grids, key=lambda r: (str(moment(r)), str(r["id"])), default=None)
 

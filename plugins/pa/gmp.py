@@ -3,14 +3,13 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from dui_fhir.api import Resource, value
+from dui_fhir.api import AGGIR_PA, GIR_POINTS, AggirComplete, Resource, evaluate_aggir, value
 
-from . import aggir, aggir_response
 from .deadlines import VALIDATION
 
 _LAST: Final = {
     "resource": "QuestionnaireResponse",
-    "search": f"status=completed,amended&questionnaire={aggir_response.QUESTIONNAIRE}",
+    "search": f"status=completed,amended&questionnaire={AGGIR_PA.questionnaire}",
     "date": "authored",
     "ever": True,
 }
@@ -35,5 +34,5 @@ def points(response: Resource, parameters: Mapping[str, Any]) -> float | None:
     """Return the points of an evaluation; None for one that does not enter the GMP."""
     if value(response, VALIDATION) is None:
         return None
-    found = aggir_response.gir(response, parameters.get("pa.aggir_modalites", aggir_response.MODALITIES))
-    return aggir.POINTS[found.gir] if isinstance(found, aggir_response.Complete) else None
+    found = evaluate_aggir(response, parameters["commun.aggir_modalites"])
+    return GIR_POINTS[found.gir] if isinstance(found, AggirComplete) else None

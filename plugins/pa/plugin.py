@@ -4,10 +4,22 @@ from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
-from dui_fhir.api import Change, ClockRule, Context, Issue, Resource, hookimpl
+from dui_fhir.api import (
+    AGGIR_PA,
+    AggirContradictory,
+    AggirDeclared,
+    AggirPartial,
+    Change,
+    ClockRule,
+    Context,
+    Issue,
+    Resource,
+    aggir_grid,
+    evaluate_aggir,
+    hookimpl,
+)
 
-from . import aggir_response, deadlines, gmp
-from .aggir_response import Contradictory, Declared, Partial
+from . import deadlines, gmp
 
 STAY_IDENTIFIER = "https://identifiant-medicosocial-sejour.esante.gouv.fr"
 EXIT_MODE = "https://interop.esante.gouv.fr/ig/fhir/tddui/StructureDefinition/tddui-exit-mode-label"
@@ -42,18 +54,22 @@ def _fault(rule: str, *expression: str, text: str = "", warn: bool = False) -> I
 
 
 def _aggir(response: Resource, context: Context) -> Iterator[Issue]:
-    if not aggir_response.is_aggir(response):
+    if aggir_grid(response) is not AGGIR_PA:
         return
-    modalities = context.parameters.get("pa.aggir_modalites", aggir_response.MODALITIES)
-    found = aggir_response.gir(response, modalities)
-    if isinstance(found, Contradictory):
+    found = evaluate_aggir(response, context.parameters["commun.aggir_modalites"])
+    if isinstance(found, AggirContradictory):
         for fault in found.faults:
-            yield _fault(fault.rule, text=fault.text)
-    elif isinstance(found, Declared):
+            if fault.kind == "result":
+                yield _fault("PA-01", text=fault.text)
+            elif fault.kind == "modality":
+                yield _fault("PA-03", text=fault.text)
+            else:
+                yield _fault("PA-04", text=fault.text)
+    elif isinstance(found, AggirDeclared):
         yield _fault("PA-13", "QuestionnaireResponse.item")
-    elif isinstance(found, Partial):
-        labels = [f.label for f in aggir_response.FIELDS if f.link_id in found.missing]
-        text = f"Grille AGGIR incomplète, aucun GIR n'est calculé ; il manque : {', '.join(labels)}."
+    elif isinstance(found, AggirPartial):
+        labels = ", ".join(AGGIR_PA.labels(found.missing))
+        text = f"Grille AGGIR incomplète, aucun GIR n'est calculé ; il manque : {labels}."
         yield _fault("PA-02", "QuestionnaireResponse.item", text=text)
 
 

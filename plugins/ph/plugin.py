@@ -3,16 +3,15 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from dui_fhir.api import Change, ClockRule, Context, Issue, Resource, answers, hookimpl, interval
+from dui_fhir.api import Change, ClockRule, Context, Issue, Operation, Resource, answers, hookimpl, interval
 
-from . import deadlines
+from . import deadlines, serafin
 
 TDDUI = "https://interop.esante.gouv.fr/ig/fhir/tddui"
 DECISION = f"{TDDUI}/StructureDefinition/tddui-decision"
 SCHOOL = f"{TDDUI}/StructureDefinition/tddui-observation-periode-scolaire"
 STAY_IDENTIFIER = "https://identifiant-medicosocial-sejour.esante.gouv.fr"
 PROJECT_IDENTIFIER = "https://identifiant-medicosocial-projetpersonnalise.esante.gouv.fr"
-SERAFIN = frozenset({"https://smt.esante.gouv.fr/terminologie-SERAFINPH", "urn:oid:1.2.250.1.213.3.3.60"})
 COMPONENT = "urn:dui-fhir:composante"
 COMPONENTS = frozenset({"pedagogique", "educative", "therapeutique"})
 STAYING = frozenset({"arrived", "triaged", "in-progress", "onleave"})
@@ -26,6 +25,11 @@ def declare_clock_rules() -> list[ClockRule]:
 
 
 @hookimpl
+def declare_operations() -> list[Operation]:
+    return serafin.operations()
+
+
+@hookimpl
 def check_resource(change: Change, context: Context) -> list[Issue]:
     resource = change.after or {}
     if change.type == "Encounter":
@@ -35,7 +39,7 @@ def check_resource(change: Change, context: Context) -> list[Issue]:
     if change.type == "Basic":
         return [*_decision(resource), *_plan_ended(change)]
     if change.type in ("QuestionnaireResponse", "Task"):
-        return list(_serafin(resource, context))
+        return [*_serafin(resource, context), *_ratings(resource)]
     if change.type == "Observation" and SCHOOL in _profiles(resource):
         return list(_school(resource, change, context))
     return []
@@ -88,9 +92,19 @@ def _serafin(resource: Resource, context: Context) -> Iterator[Issue]:
         given = [a["valueCoding"] for some in answers(resource).values() for a in some if "valueCoding" in a]
     else:
         given = resource.get("code", {}).get("coding", [])
-    wrong = sorted({str(c.get("code")) for c in given if c.get("system") in SERAFIN} - known)
+    wrong = sorted({str(c.get("code")) for c in given if c.get("system") in serafin.SYSTEMS} - known)
     if wrong:
         yield _fault("PH-07", resource["resourceType"], text=f"Code inconnu de SERAFIN-PH : {', '.join(wrong)}.")
+
+
+def _ratings(resource: Resource) -> Iterator[Issue]:
+    """PH-14: each need is rated by a whole number, as the published questionnaire asks."""
+    if not serafin.is_serafin(resource):
+        return
+    wrong = serafin.ill_rated(resource)
+    if wrong:
+        text = f"Un besoin SERAFIN-PH se cote par un nombre entier, à partir de zéro : {', '.join(wrong[:5])}."
+        yield _fault("PH-14", "QuestionnaireResponse.item", text=text)
 
 
 def _orientation(encounter: Resource, change: Change, context: Context) -> Iterator[Issue]:

@@ -13,11 +13,12 @@ from dui_fhir.domain.change import Resource
 from dui_fhir.domain.clock import SystemClock
 from dui_fhir.domain.errors import BadRequest, Conflict
 from dui_fhir.domain.structure import Structure
-from dui_fhir.indicators.publication import publish
+from dui_fhir.indicators.publication import publish_measures
 from dui_fhir.plugin_host import PluginHost
 from dui_fhir.ports import Connector, Store, Stores
 from dui_fhir.service import own_parameters, standards, tenant_settings
 from dui_fhir.service.engine import Engine
+from dui_fhir.service.publication import publish_questionnaires
 from dui_fhir.service.structures import list_structures, register
 from dui_fhir.settings import Settings
 from dui_fhir.store import open_stores
@@ -44,10 +45,16 @@ def add_tenant(
         store = engine.stores.open(name) if known else engine.stores.create(name)
         for structure in chosen:
             register(store, structure, engine.extractor)
-        publish(store, engine.host, engine.extractor)
+        _publish(store, engine)
     finally:
         engine.stores.close()
     return [f"Organisme « {name} » {'complété' if known else 'créé'}.", *(_told(s) for s in chosen)]
+
+
+def _publish(store: Store, engine: Engine) -> None:
+    """Store what the plugins ship and clients read: indicators and evaluations."""
+    publish_measures(store, engine.extractor, engine.host)
+    publish_questionnaires(store, engine.extractor, engine.host)
 
 
 def _with_corridors(structure: Structure, corridors: Sequence[str], host: PluginHost) -> Structure:
@@ -288,6 +295,7 @@ def fill(settings: Settings, tenant: str, samples: Sequence[Fictitious]) -> Iter
     try:
         known = tenant in engine.stores.names()
         store = engine.stores.open(tenant) if known else engine.stores.create(tenant)
+        _publish(store, engine)
         for sample in samples:
             register(store, sample.structure, engine.extractor)
             engine.structures.forget(tenant)

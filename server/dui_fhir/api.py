@@ -4,6 +4,15 @@ Values are those of ``dui_fhir.domain``; what is not listed in ``__all__`` may c
 """
 
 from dui_fhir.domain.actor import SYSTEM, Actor
+from dui_fhir.domain.aggir import POINTS as GIR_POINTS
+from dui_fhir.domain.aggir_response import PA as AGGIR_PA
+from dui_fhir.domain.aggir_response import PH as AGGIR_PH
+from dui_fhir.domain.aggir_response import Complete as AggirComplete
+from dui_fhir.domain.aggir_response import Contradictory as AggirContradictory
+from dui_fhir.domain.aggir_response import Declared as AggirDeclared
+from dui_fhir.domain.aggir_response import Partial as AggirPartial
+from dui_fhir.domain.aggir_response import evaluate as evaluate_aggir
+from dui_fhir.domain.aggir_response import grid_of as aggir_grid
 from dui_fhir.domain.calendar import add_days, add_months, age_at, day_of
 from dui_fhir.domain.change import Change, Interaction, Resource
 from dui_fhir.domain.context import Context, DocumentKind, DocumentSection, Reader, Renderer
@@ -65,6 +74,9 @@ from dui_fhir.ports import Connector, Delivered, Delivery, Rejected, RetryLater,
 from dui_fhir.settings import Setting, Settings
 
 __all__ = [
+    "AGGIR_PA",
+    "AGGIR_PH",
+    "GIR_POINTS",
     "INS_HIGH_TRUST",
     "INS_OIDS",
     "MEASURE",
@@ -72,6 +84,10 @@ __all__ = [
     "SYSTEM",
     "UNIDENTIFIED_PROFILE",
     "Actor",
+    "AggirComplete",
+    "AggirContradictory",
+    "AggirDeclared",
+    "AggirPartial",
     "AllOf",
     "Answer",
     "AnyOf",
@@ -133,9 +149,11 @@ __all__ = [
     "add_days",
     "add_months",
     "age_at",
+    "aggir_grid",
     "answers",
     "day_of",
     "dumps",
+    "evaluate_aggir",
     "file_identifier_is_right",
     "first_name_starts_list",
     "hookimpl",

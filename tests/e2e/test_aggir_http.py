@@ -4,7 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from dui_fhir_plugins.pa import aggir_response
+
+from dui_fhir.domain import aggir_response
 
 pytestmark = pytest.mark.e2e
 

@@ -1,6 +1,8 @@
 """``plugin check``: every fault at once, in French, with its file; ``plugin new`` passes it."""
 
 import json
+import shutil
+from pathlib import Path
 
 import pytest
 
@@ -274,3 +276,14 @@ def test_list_plugins__two_plugins__one_line_each_with_their_counts(write_plugin
 
     assert alpha.split() == ["alpha", "MS1", "draft", "0.1.0", "2", "(S", "2)", "0", "500", "check_delete"]
     assert beta.split()[-1] == "-"
+
+
+def test_check__parameters_refused__told_alone_and_the_code_is_not_run(tmp_path) -> None:
+    """A clock rule asks for its delay: without it, it would fail where nothing is wrong with it."""
+    shipped = Path(__file__).parents[2] / "plugins"
+    folder = tmp_path / "dom"
+    shutil.copytree(shipped / "dom", folder)
+    values = json.loads((folder / "parameters.json").read_text(encoding="utf-8"))
+    _write(folder, "parameters.json", [{**values[0], "unit": "siècles"}, *values[1:]])
+
+    assert {fault.file for fault in check_folder(folder)} == {"parameters.json"}

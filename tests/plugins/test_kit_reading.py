@@ -93,7 +93,7 @@ def test_differences__each_kind_of_change__is_said_in_words(two):
     _write(after / "access.json", rights)
     manifest = _read(after / "plugin.json")
     _write(after / "plugin.json", manifest | {"version": "0.2.0"})
-    (after / "aggir.py").write_text("", encoding="utf-8")
+    (after / "gmp.py").write_text("", encoding="utf-8")
 
     told = list(differences(*two))
 
@@ -104,7 +104,7 @@ def test_differences__each_kind_of_change__is_said_in_words(two):
     assert f"document {documents[0]['id']} : position DMP : auto → never" in told
     assert f"document {documents[0]['id']} : MSSanté : oui → non" in told
     assert any(line.startswith(f"habilitation {gone['role']} × {gone['category']} : retiré(e)") for line in told)
-    assert "fichier aggir.py : modifié" in told
+    assert "fichier gmp.py : modifié" in told
 
 
 def test_diff__command__says_when_nothing_changes(two):

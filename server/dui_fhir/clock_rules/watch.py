@@ -7,6 +7,7 @@ from datetime import date
 
 from dui_fhir.clock_rules.passing import Report, run_day, today
 from dui_fhir.service.engine import Engine
+from dui_fhir.service.publication import publish_questionnaires
 
 log = logging.getLogger("dui_fhir.clock")
 PAUSE_S = 300.0
@@ -14,7 +15,10 @@ PAUSE_S = 300.0
 
 
 class Watch:
-    """The days already passed, by tenant. Two watches of one deployment do no harm: a second pass changes nothing."""
+    """The days already passed, by tenant. Two watches of one deployment do no harm: a second pass changes nothing.
+
+    The first look at a tenant also brings the Questionnaires of its corridors up to date, after an upgrade for instance.
+    """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -29,6 +33,7 @@ class Watch:
             if stop.is_set() or self._done.get(tenant) == day:
                 continue
             try:
+                publish_questionnaires(self._engine.stores.open(tenant), self._engine.extractor, self._engine.host)
                 report = run_day(self._engine, tenant, day, stopped=stop.is_set)
             except Exception as error:  # the next tenants, and the next day, must still have their pass
                 _note(tenant, error)

@@ -14,7 +14,7 @@ from dui_fhir.domain.structure import Structure
 from dui_fhir.indicators.counting import Circumstances
 from dui_fhir.indicators.evaluation import Result, evaluate, grappe, indicator_named, indicators_of, today_of
 from dui_fhir.indicators.period import Period, last_months
-from dui_fhir.indicators.publication import publish
+from dui_fhir.indicators.publication import publish_measures
 from dui_fhir.indicators.report import measure_report
 from dui_fhir.service import bundles, parameters, read
 from dui_fhir.service.drafts import Draft, Drafts
@@ -96,7 +96,7 @@ def _evaluate(call: Call) -> ServiceResponse:
             raise _wrong(f"le paramètre {name} n'a pas de sens ici")
     name = call.id if "id" in call.names else str(inputs.get("measure", ""))
     indicator = indicator_named(call.engine.host, name)
-    publish(call.store, call.engine.host, call.engine.extractor)
+    publish_measures(call.store, call.engine.extractor, call.engine.host)
     period = Period.between(str(inputs["periodStart"]), str(inputs["periodEnd"]))
     lists = _wants_lists(inputs)
     chosen = [_structure_of(call, inputs["subject"])] if "subject" in inputs else list(structures_of(call))
@@ -143,7 +143,7 @@ def _indicators(call: Call) -> ServiceResponse:
     """
     inputs = parameters.of_call(call, _INDICATORS)
     given = circumstances(call)
-    publish(call.store, call.engine.host, call.engine.extractor)
+    publish_measures(call.store, call.engine.extractor, call.engine.host)
     results = results_of(call, _chosen(call, inputs), period_of(inputs, given), inputs.get("measure", ()))
     if inputs.get("keep"):
         if call.request.method != "POST":

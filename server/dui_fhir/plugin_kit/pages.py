@@ -22,7 +22,7 @@ def page(folder: Path) -> str:
     """Return the page of a plugin's folder; what cannot be read of it is left out (``plugin check`` tells it)."""
     content = read_folder(folder.resolve())
     parts = [_head(content), _rules(content), _delays(content), _documents(content), _indicators(content)]
-    parts += [_access(content), _definitions(content), _sources(content), _questions(folder)]
+    parts += [_access(content), _evaluations(content), _definitions(content), _sources(content), _questions(folder)]
     return "\n\n".join(part for part in parts if part).rstrip() + "\n"
 
 
@@ -126,10 +126,28 @@ def _access(content: Content) -> str:
     return _section("Habilitations", f"{_RIGHTS}.", _table(("rôle", *categories), rows))
 
 
+def _evaluations(content: Content) -> str:
+    forms = [d for d in content.definitions if d["resourceType"] == "Questionnaire"]
+    rows = [
+        (_name(d), f"`{d.get('url', '')}`", str(_questions_asked(d.get("item", ()))), str(d.get("description", "")))
+        for d in forms
+    ]
+    return _section("Évaluations", _table(("évaluation", "url", "questions", "contenu"), sorted(rows))) if rows else ""
+
+
+def _questions_asked(items: Iterable[Mapping[str, Any]]) -> int:
+    return sum((i.get("type") not in ("group", "display")) + _questions_asked(i.get("item", ())) for i in items)
+
+
+def _name(definition: Mapping[str, Any]) -> str:
+    return str(definition.get("title") or definition.get("name") or "")
+
+
 def _definitions(content: Content) -> str:
     rows = [
-        (d["resourceType"], str(d.get("title") or d.get("name") or ""), f"`{d.get('url', '')}`")
+        (d["resourceType"], _name(d), f"`{d.get('url', '')}`")
         for d in content.definitions
+        if d["resourceType"] != "Questionnaire"
     ]
     return _section("Ressources FHIR", _table(("type", "titre", "url"), sorted(rows))) if rows else ""
 

@@ -28,7 +28,7 @@ REMARKS = {
     "Goal-tddui-pp-pa-goal-objectif-3-example.json": {"COM-20"},
     "Patient-tddui-patient-ins-example.json": {"COM-02", "COM-39"},
     "Practitioner-tddui-pp-pa-practitioner-ide-example.json": {"COM-37"},
-    "QuestionnaireResponse-tddui-pp-pa-questionnaire-response-aggir-pa-example.json": {"PA-13"},
+    "QuestionnaireResponse-tddui-pp-pa-questionnaire-response-aggir-pa-example.json": {"PA-13", "DOM-16"},
 }
 """What each example lacks when written alone; all the others give rise to no remark."""
 
@@ -57,7 +57,7 @@ def test_published_bundle__written_whole__stored_with_its_remarks(
         change = Change(interaction="create", type=r["resourceType"], id=r["id"], after=r, siblings=siblings)
         found += _remarks(corridors.check(change, context_of(active=("pa", "dom"))))
     # the expectations (attentes) of the Bundle show the person's part: COM-19 has nothing to say
-    assert sorted(found) == [("COM-20", "warning")] * 3 + [("COM-37", "warning"), ("PA-13", "warning")]
+    assert sorted(found) == [("COM-20", "warning")] * 3 + [(id, "warning") for id in ("COM-37", "DOM-16", "PA-13")]
 
 
 def _remarks(issues: Sequence[Issue]) -> list[tuple[str, str]]:

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from dui_fhir_plugins.pa import aggir, aggir_response
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from dui_fhir.domain import aggir, aggir_response
 from dui_fhir.domain.issues import Issue
 
 Write = Callable[..., tuple[Issue, ...]]
@@ -75,14 +75,14 @@ def test_pa_03__modalities_are_a_parameter__read(write: Write) -> None:
     for item in body["item"][0]["item"]:
         item["answer"][0]["valueCoding"]["code"] = "seul"
     assert {i.id for i in write(body)} == {"PA-03"}
-    assert answers(write(body, parameters={"pa.aggir_modalites": {"seul": "A"}})) == []
+    assert answers(write(body, parameters={"commun.aggir_modalites": {"seul": "A"}})) == []
 
 
 def test_pa_13__result_alone__declared_in_every_state(write: Write) -> None:
     body = response("AAAAAAAA", declared=3, adverbs=False)
     del body["item"][0]["answer"][0]["item"]
     assert answers(write(body)) == [("PA-13", "warning")]
-    assert answers(write(body, active=("pa", "dom"))) == [("PA-13", "warning")]
+    assert answers(write(body, active=("dom",), category="354")) == [("DOM-16", "warning")]
 
 
 def test_rules_of_pa__structure_of_another_corridor__silent(write: Write) -> None:

@@ -3,14 +3,15 @@
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from dui_fhir_plugins.pa import aggir_response
 
 from dui_fhir.bulk.deferred import Deferred
-from dui_fhir.domain import json
+from dui_fhir.bulk.folder import Folder
+from dui_fhir.domain import aggir_response, json
 from dui_fhir.domain.errors import BadRequest, NotFound
 from dui_fhir.indicators.counting import Tally
 from dui_fhir.indicators.definition import Indicator
@@ -287,7 +288,7 @@ def test_gmp__tenant_that_maps_the_answers_otherwise__counts_by_its_table(world:
     validation = {"url": "urn:dui-fhir:extension:validation-medecin", "valueDate": "2026-03-01"}
     grid = aggir_response.build("AAAAAAAA", subject=world.admitted("p"), identifier="x/1-EVAL-1", adverbs=False)
     world.put({**grid, "id": "g", "authored": "2026-04-01", "extension": [validation]})
-    world.set("pa.aggir_modalites", {"qf0": "C", "qf2": "B", "qf4": "A"}, EHPAD)
+    world.set("commun.aggir_modalites", {"qf0": "C", "qf2": "B", "qf4": "A"}, EHPAD)
 
     assert count_of(world.reports()["GMP"]) == (1000, 1)
 
@@ -489,23 +490,24 @@ def test_rate_of_qualified_identities__counts_the_persons_of_the_structure(world
     assert count_of(world.reports()["IDV-QUAL"]) == (0, 1)
 
 
-def test_indicators__asked_for_later__give_the_same_reports(world: Any) -> None:
+def test_indicators__asked_for_later__give_the_same_reports(world: Any, tmp_path: Path) -> None:
     world.sent("d", world.admitted("p"))
     later = Deferred()
 
-    class Files:
-        def request(self) -> dict[str, Any]:
-            return {"params": [["month", "2026-10"], ["measure", "ESMS-2"]]}
-
-        def append(self, state: Any, type: str, lines: list[bytes], role: str) -> None:
+    class Files(Folder):
+        def append(self, state: Any, type: str, lines: Any, role: str = "output") -> None:
             kept.extend((type, json.loads(line)) for line in lines)
 
     kept: list[tuple[str, Report]] = []
     state = SimpleNamespace(position=None, outputs=[], counts={}, progress="")
     asked = server_call(world.engine, world.name, f"Organization/finess-{EHPAD}/$indicators")
-    call = replace(asked, dispatch=lambda request: router.dispatch(world.engine, request))
+    request = replace(asked.request, params=(("month", "2026-10"), ("measure", "ESMS-2")))
+    call = replace(asked, request=request, dispatch=lambda request: router.dispatch(world.engine, request))
 
-    assert later.step(call, Files(), state) is True
+    folder = Files(tmp_path)
+    folder.make({"method": "GET", "media": "", "conditions": {}, "prefer": {}, "request_key": ""})
+
+    assert later.step(call, folder, state) is True
 
     ((type, report),) = kept
     assert type == "MeasureReport"

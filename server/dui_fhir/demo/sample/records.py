@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from dui_fhir.demo.sample.names import AIMS, MEDICATIONS, NOTES, WISHES
 from dui_fhir.demo.sample.people import Person, patient
+from dui_fhir.domain import aggir_response
 from dui_fhir.domain.change import Resource
 
 TDDUI = "https://interop.esante.gouv.fr/ig/fhir/tddui"
@@ -108,8 +109,6 @@ class File:
 
     def grid(self) -> Iterator[Resource]:
         """An AGGIR grid, complete."""
-        from dui_fhir_plugins.pa import aggir_response
-
         profile = "".join(self._random.choice("AABBC") for _ in range(8))
         found = aggir_response.build(profile, subject=self.subject["reference"], identifier=f"{self.usager}-EVAL-1")
         yield {

@@ -4,9 +4,10 @@ import itertools
 from collections import Counter
 
 import pytest
-from dui_fhir_plugins.pa import aggir
 from hypothesis import given
 from hypothesis import strategies as st
+
+from dui_fhir.domain import aggir
 
 VECTORS = [
     ("CCCCCCCC", 1, 1), ("CCCCCCAA", 3, 2), ("CCAAAAAA", 4, 2), ("AACCCCCC", 5, 2), ("AACCCCBB", 7, 2),
