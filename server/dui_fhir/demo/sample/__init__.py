@@ -32,8 +32,8 @@ DOMAINS: Final = {
         category="500", title="EHPAD", plan="Projet d'accompagnement personnalisé", generation="old", grid=True, medication=True
     ),
     "dom": Domain(
-        category="354", title="SSIAD", plan="Projet individualisé d'accompagnement", generation="old", home=True, grid=True,
-        medication=True,
+        category="209", title="Service autonomie à domicile", plan="Projet individualisé d'accompagnement", generation="old",
+        home=True, grid=True, medication=True,
     ),
     "ph": Domain(category="255", title="MAS", plan="Projet personnalisé", generation="adult", medication=True),
     "pde": Domain(category="177", title="MECS", plan="Projet pour l'enfant", generation="child"),

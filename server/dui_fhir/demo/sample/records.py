@@ -20,6 +20,15 @@ _STAY = {
 }  # fmt: skip
 """Where a resource says in which stay it was made: the stay says the structure."""
 PARIS = ZoneInfo("Europe/Paris")
+VISITS = tuple(
+    (role, {"coding": [{"system": aggir_response.CISIS, "code": code, "display": display}]})
+    for role, code, display in (
+        ("aide-soignant", "MED-1296", "Intervention d'un aide soignant"),
+        ("aide-soignant", "MED-1296", "Intervention d'un aide soignant"),
+        ("ide", "MED-1298", "Intervention d'un infirmer salarié"),
+    )
+)
+"""Who comes to a person nursed at home, and the type of the visit (JDV_TypeEvenementSSIAD, display as published)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +43,11 @@ class Setting:
     home: bool = False
     grid: bool = False
     medication: bool = False
+
+    @property
+    def nursing(self) -> bool:
+        """Tell whether she is nursed at home: what is done for her is then a visit of a known type."""
+        return self.home and self.medication
 
 
 class File:
@@ -207,10 +221,13 @@ class File:
     def event(self, number: int) -> Resource:
         """An activity or an intervention that took place."""
         start = datetime.combine(self.where.today - timedelta(days=number), time(self._random.randint(8, 17)), PARIS)
+        role, visit = self._random.choice(VISITS) if self.where.nursing else ("educateur", None)
         return self._resource(
             "Encounter", f"evenement-{number}", status="finished", subject=self.subject,
+            identifier=[self._identifier("evenement", "EVN", number)],
             **{"class": {"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "HH" if self.where.home else "IMP"}},
-            participant=[{"individual": {"reference": self._by("educateur")}}], partOf=self._to("Encounter", "sejour"),
+            **({"type": [visit]} if visit else {}),
+            participant=[{"individual": {"reference": self._by(role)}}], partOf=self._to("Encounter", "sejour"),
             serviceProvider=self._structure(),
             period={"start": start.isoformat(), "end": (start + timedelta(minutes=45)).isoformat()},
         )  # fmt: skip
