@@ -16,6 +16,7 @@ from dui_fhir.api import (
     value,
 )
 
+from .adverse_events import is_serious
 from .projects import is_project
 from .reading import EXTENSION, codes, target
 
@@ -132,7 +133,7 @@ def authority_told(dossier: Dossier) -> Iterator[Deadline]:
     told = {target(a) for c in dossier.of_kind("Communication", "declaration-autorite") for a in c.get("about", ())}
     for event in dossier.resources("AdverseEvent"):
         reference = f"AdverseEvent/{event['id']}"
-        if event.get("actuality") != "actual" or "Non-serious" in codes(event.get("seriousness")):
+        if not is_serious(event):
             continue
         done = reference in told or value(event, f"{EXTENSION}declaration-autorite") is not None
         due = dossier.days_after(day_of(event.get("date")), "commun.declaration_autorite_jours")

@@ -5,12 +5,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dui_fhir.api import Change, ClockRule, Context, Issue, Operation, Remark, Resource, hookimpl
 
 from . import (
+    adverse_events,
     completeness,
     contracts,
     deadlines,
     document_operations,
-    identifiers,
     gir,
+    identifiers,
     identities,
     identity_worklist,
     kept,
@@ -26,6 +27,7 @@ from . import (
 Check = Callable[[Change, Context], Iterator[Issue]]
 
 CHECKS: Mapping[str, tuple[Check, ...]] = {
+    "AdverseEvent": (adverse_events.check,),
     "Patient": (identities.check,),
     "Encounter": (stays.check,),
     "Contract": (contracts.check,),

@@ -127,7 +127,7 @@ def test_trial__malformed_delay__says_where(folder, value, text):
 def test_trial__delay_of_no_periodic_rule__is_a_fault(folder):
     _write(folder / "examples/delay/XYZ-01-x.json", {"due": None, "resources": [PERSON]})
     assert _texts(folder) == [
-        "examples/delay/XYZ-01-x.json : le nom ne commence par l'identifiant d'aucune règle périodique du couloir"
+        "examples/delay/XYZ-01-x.json : la règle XYZ-01 n'est pas périodique : declare_clock_rules ne la donne pas"
     ]
 
 

@@ -25,7 +25,7 @@ _STAYS: Final = frozenset({"Encounter", "EpisodeOfCare"})
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DelayExample:
-    """One file. ``rule`` None = its name begins with the id of no clock-driven rule of the plugin."""
+    """One file. ``rule`` None = its name begins with the id of no rule of the plugin."""
 
     file: Path
     rule: Rule | None
@@ -39,14 +39,13 @@ class DelayExample:
 def delays_of(plugin: Plugin) -> tuple[DelayExample, ...]:
     """Return the examples of delays of a plugin, in the order of their names."""
     files = sorted((plugin.folder / "examples" / FOLDER).glob("*.json"))
-    periodic = [rule for rule in plugin.rules if rule.kind == "P"]
-    return tuple(DelayExample(file=file, rule=named(file, periodic)) for file in files)
+    return tuple(DelayExample(file=file, rule=named(file, plugin.rules)) for file in files)
 
 
 def delay_faults(example: DelayExample, plugin: Plugin, host: PluginHost) -> Iterator[str]:
     """Yield what is wrong with an example, as French sentences."""
     if example.rule is None:
-        yield "le nom ne commence par l'identifiant d'aucune règle périodique du couloir"
+        yield "le nom ne commence par l'identifiant d'aucune règle du couloir"
         return
     value, faults = read(example.file, example.name)
     faults = faults or validate(value, "examples-delay", example.name)
@@ -56,7 +55,7 @@ def delay_faults(example: DelayExample, plugin: Plugin, host: PluginHost) -> Ite
     due, resources, parameters = _parts(value)
     find = next((r.find for r in host.clock_rules((plugin.id,)) if r.id == example.rule.id), None)
     if find is None:
-        yield f"declare_clock_rules ne donne pas la règle {example.rule.id}"
+        yield f"la règle {example.rule.id} n'est pas périodique : declare_clock_rules ne la donne pas"
         return
 
     def late(day: date) -> bool:
