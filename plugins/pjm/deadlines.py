@@ -7,6 +7,7 @@ from typing import Final
 from dui_fhir.api import ClockRule, Deadline, Dossier, LegalMeasure, add_months, day_of, last, moment, pending, value
 
 RECEIPT: Final = "urn:dui-fhir:extension:recepisse"
+HANDED_OVER: Final = "urn:dui-fhir:extension:remise"
 
 
 def _running(dossier: Dossier) -> Iterator[LegalMeasure]:
@@ -38,12 +39,15 @@ def notice(dossier: Dossier) -> Iterator[Deadline]:
 
 
 def protection_document(dossier: Dossier) -> Iterator[Deadline]:
-    """PJM-05 (D471-8 V): the DIPM within three months of the notification."""
-    written = any(dossier.papers("dipm"))
+    """PJM-05 (D471-8 V): the DIPM handed over within three months of the notification."""
+    written = list(dossier.papers("dipm"))
+    handed = any(value(d, HANDED_OVER) is not None or value(d, RECEIPT) is not None for d in written)
+    text = (
+        "DIPM établi : sa remise à la personne est à faire, ou à noter." if written else "DIPM à établir et à remettre."
+    )
     for measure in _running(dossier):
         due = dossier.months_after(measure.notified, "pjm.dipm_mois")
-        text = "DIPM à établir et à remettre."
-        yield from pending(due, done=written, about=measure.reference, text=text)
+        yield from pending(due, done=handed, about=measure.reference, text=text)
 
 
 def amendment(dossier: Dossier) -> Iterator[Deadline]:

@@ -348,6 +348,7 @@ STORIES = {
             ("2026-02-25", [document("notice-information", "2026-02-20", type="51851-4", **dates(recepisse="2026-02-25"))]),
             ("2026-04-28", [document("inventaire-meubles", "2026-04-28")]),
             ("2026-05-12", [document("dipm", "2026-05-12")]),
+            ("2026-05-15", [document("dipm", "2026-05-12", **dates(remise="2026-05-15"))]),
             ("2026-07-25", [document("inventaire", "2026-07-25")]),
             ("2026-08-01", [document("budget", "2026-08-01")]),
             ("2026-12-01", [message("acces-dossier", "2026-12-01")]),
@@ -356,7 +357,7 @@ STORIES = {
         ],
         timeline=[
             ("PJM-04", "2026-02-16", "2026-02-25"), ("PJM-08", "2026-04-21", "2026-04-28"),
-            ("PJM-05", "2026-05-01", "2026-05-12"), ("PJM-08", "2026-07-21", "2026-08-01"),
+            ("PJM-05", "2026-05-01", "2026-05-15"), ("PJM-08", "2026-07-21", "2026-08-01"),
             ("PJM-03", "2026-12-31", "2027-01-15"), ("PJM-07", "2027-02-01", "2027-02-10"),
         ],
     ),
@@ -366,7 +367,7 @@ STORIES = {
             (FIRST, [
                 measure(dateDecision="2024-03-01", debut="2024-03-01", fin="2026-11-30", notification="2024-03-05", **TUTELLE),
                 document("notice-information", "2024-03-10", type="51851-4", **dates(recepisse="2024-03-10")),
-                document("dipm", "2024-05-01"), document("avenant-dipm", "2025-12-15"), document("inventaire", "2024-06-01"),
+                document("dipm", "2024-05-01", **dates(remise="2024-05-01")), document("avenant-dipm", "2025-12-15"), document("inventaire", "2024-06-01"),
                 document("budget", "2024-06-01"), document("requete-renouvellement", "2026-01-02"),
                 message("acces-dossier", "2025-01-01"),
             ]),
