@@ -1,4 +1,4 @@
-"""What the corridor PDE cannot say in JSON: the measure, the delays."""
+"""What the corridor PDE cannot say in JSON: the measure, who authorises an act, the delays."""
 
 from collections.abc import Iterator
 
@@ -14,7 +14,7 @@ from dui_fhir.api import (
     is_unidentified,
 )
 
-from . import deadlines
+from . import authorisations, deadlines
 
 _NAMES = (
     ("type", "son type"), ("decided", "la date de la décision"), ("authority", "l'autorité qui l'a prise"),
@@ -35,6 +35,8 @@ def choose_profiles(resource: Resource, context: Context) -> list[str] | None:
 
 @hookimpl
 def check_resource(change: Change, context: Context) -> list[Issue]:
+    if change.type == "Consent" and change.after:
+        return list(authorisations.check(change.after, change, context))
     measure = LegalMeasure.of(change.after) if change.type == "Basic" and change.after else None
     return [*_decision(measure), *_length(measure, context)] if measure else []
 
