@@ -41,6 +41,8 @@ def coldstart(folder: Path, options: argparse.Namespace) -> None:
                 found = json.loads(get(port, "/fhir/Patient?gender=female"))
                 searched_s = time.perf_counter() - started
                 times.append((ready_s, described_s, searched_s, machine.cpu_s(machine.tree(running.pid))))
+                if number == STARTS:
+                    memory(running.pid)
             finally:
                 running.terminate()
                 running.wait(20)

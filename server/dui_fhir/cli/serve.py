@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from dui_fhir.cli.reloading import PluginWatch, Snapshot, Snapshots
     from dui_fhir.cli.supervision import Supervised
 
+WORKER_AFTER_S = 1.0
+"""The worker starts once requests are served: it would take a processor from what makes the first ones wait."""
 STOP_S = 5
 """Seconds that requests under way have to end when the server stops."""
 
@@ -71,7 +73,7 @@ def serve(settings: Settings, *, reload_plugins: bool = False) -> None:
         app.share(None if snapshots else host)
         wait_for_writer()
         created = starting.ensure_default_tenant(settings)
-        worker = stack.enter_context(child(settings, "worker")) if settings.worker_embedded else None
+        worker = stack.enter_context(_worker(settings)) if settings.worker_embedded else None
         if snapshots is not None:
             stack.enter_context(_plugin_watch(snapshots, asked, worker))
         _announce(settings, created)
@@ -130,12 +132,13 @@ def _loopback(host: str) -> bool:
 
 
 @contextlib.contextmanager
-def child(settings: Settings, *arguments: str) -> "Iterator[Supervised]":
-    """Run ``dui-fhir …`` beside the server, relaunched where it dies, ended with it."""
+def _worker(settings: Settings) -> "Iterator[Supervised]":
+    """Run ``dui-fhir worker`` beside the server, relaunched where it dies, ended with it."""
     from dui_fhir.cli.supervision import Supervised
 
     environment = {**os.environ, **settings.as_environment(), "DUI_FHIR_PARENT_PIPE": "1"}
-    with Supervised([sys.executable, "-m", "dui_fhir.cli", *arguments], environment, stdin=subprocess.PIPE) as running:
+    command = [sys.executable, "-m", "dui_fhir.cli", "worker"]
+    with Supervised(command, environment, stdin=subprocess.PIPE, launch_after_s=WORKER_AFTER_S) as running:
         yield running
 
 

@@ -2,7 +2,6 @@
 
 import subprocess
 import threading
-import time
 from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import IO, Self
@@ -12,17 +11,24 @@ STOP_S = 10.0
 
 
 class Supervised:
-    """A child relaunched a second after it dies, stopped with SIGTERM at exit.
+    """A child launched ``launch_after_s`` from now, relaunched a second after it dies, stopped with SIGTERM at exit.
 
     With ``stdin=PIPE`` the child can watch its standard input: it closes when this process dies, whatever killed it.
     """
 
     def __init__(
-        self, command: Sequence[str], environment: Mapping[str, str], stdin: int | IO[bytes] | None = None
+        self,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        stdin: int | IO[bytes] | None = None,
+        *,
+        launch_after_s: float = 0.0,
     ) -> None:
         self._command, self._environment, self._stdin = list(command), dict(environment), stdin
+        self._launch_after_s = launch_after_s
+        self._changing = threading.Lock()
         self._stopping = threading.Event()
-        self._process = self._spawn()
+        self._process: subprocess.Popen[bytes] | None = None
         self._watch = threading.Thread(target=self._keep_alive, name="supervision", daemon=True)
 
     def __enter__(self) -> Self:
@@ -32,37 +38,44 @@ class Supervised:
     def __exit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._stopping.set()
-        self._process.terminate()
-        try:
-            self._process.wait(STOP_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        with self._changing:
+            self._stopping.set()  # no other child from now on
+        if self._process is not None:
+            _end(self._process)
         self._watch.join()
-        if self._process.stdin:
-            self._process.stdin.close()
 
     @property
-    def pid(self) -> int:
+    def pid(self) -> int | None:
         """Process id of the present child."""
-        return self._process.pid
+        return self._process.pid if self._process is not None else None
 
     def relaunch(self, changes: Mapping[str, str]) -> None:
         """End the present child: another one takes its place, with these variables changed."""
-        self._environment.update(changes)
-        self._process.terminate()
+        with self._changing:
+            self._environment.update(changes)
+            if self._process is not None:
+                self._process.terminate()
 
-    def _spawn(self) -> "subprocess.Popen[bytes]":
-        return subprocess.Popen(self._command, env=self._environment, stdin=self._stdin)
+    def _spawn(self) -> "subprocess.Popen[bytes] | None":
+        with self._changing:
+            if self._stopping.is_set():
+                return None
+            self._process = subprocess.Popen(self._command, env=self._environment, stdin=self._stdin)
+            return self._process
 
     def _keep_alive(self) -> None:
-        while not self._stopping.is_set():
-            self._process.wait()
-            if self._stopping.is_set():
-                return
-            time.sleep(RESPAWN_S)
-            if not self._stopping.is_set():
-                if self._process.stdin:
-                    self._process.stdin.close()
-                self._process = self._spawn()
+        self._stopping.wait(self._launch_after_s)
+        while (process := self._spawn()) is not None:
+            process.wait()
+            if process.stdin:
+                process.stdin.close()
+            self._stopping.wait(RESPAWN_S)
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    process.terminate()
+    try:
+        process.wait(STOP_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

@@ -10,8 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-import zxingcpp
-
 HEADER: Final = "IS01" + "0" * 22
 SEPARATOR: Final = "\x1d"
 """ASCII 29 (GS): ends a variable field that is shorter than its maximum and is not the last one."""
@@ -121,6 +119,8 @@ def svg(traits: InsTraits) -> str:
 
 def _modules(text: str) -> list[list[bool]]:
     """Return the modules of the symbol, True = dark, without quiet zone."""
+    import zxingcpp  # most processes draw none
+
     barcode = zxingcpp.create_barcode(text.encode("ascii"), zxingcpp.BarcodeFormat.DataMatrix, force_square=True)
     image = barcode.to_image(scale=1, add_quiet_zones=False)
     height, width = image.shape

@@ -11,8 +11,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-import typst
-
 from dui_fhir.documents import datamatrix
 from dui_fhir.domain.errors import Unprocessable
 from dui_fhir.domain.json import dumps
@@ -49,6 +47,8 @@ class TypstRenderer:
 def _compile(template: Path, inputs: dict[str, str]) -> bytes:
     if not template.is_file():
         raise _refusal(template, "no such file")
+    import typst  # most processes lay nothing out
+
     with tempfile.TemporaryDirectory() as no_cache:
         try:
             compiler: Any = typst.Compiler(

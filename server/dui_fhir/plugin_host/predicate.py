@@ -41,7 +41,14 @@ def _every(tests: Sequence[Predicate]) -> Predicate:
     if len(tests) == 2:
         first, second = tests
         return lambda value: first(value) and second(value)
-    return lambda value: all(test(value) for test in tests)
+
+    def holds(value: Any) -> bool:
+        for test in tests:  # noqa: SIM110 (half the time of ``all`` over a generator)
+            if not test(value):
+                return False
+        return True
+
+    return holds
 
 
 def _required(names: Sequence[str], schema: Mapping[str, Any]) -> Predicate:

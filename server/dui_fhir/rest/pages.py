@@ -16,7 +16,6 @@ from flask import Blueprint, Request, Response, request
 from werkzeug.exceptions import NotFound as HttpNotFound
 
 from dui_fhir.domain.errors import NotFound
-from dui_fhir.plugin_kit.published import schema
 from dui_fhir.rest import openapi
 from dui_fhir.rest.errors import error_response
 from dui_fhir.rest.outgoing import compressed
@@ -96,6 +95,8 @@ class Pages:
 
 def plugin_schema(name: str) -> Response:
     """Return the JSON Schema of a file of corridors (``plugin``, ``rule-schema``…), for the editors of who writes one."""
+    from dui_fhir.plugin_kit.published import schema  # the tools of corridors' authors, which serving does not need
+
     found = schema(name)
     if found is None:
         error = NotFound.of("core-url-unknown", "Aucun schéma de ce nom.", "no such schema")
