@@ -39,15 +39,19 @@ def gir(request: OperationRequest) -> Answer:
     """Return a Parameters: ``basis`` (``computed``, ``declared``, ``incomplete``, ``contradictory``), then what is known.
 
     ``gir``, ``rank``, ``profile`` (in the order of annexe 2-2), ``points`` of the GMP; ``missing`` and ``fault`` repeat.
-    Raises: NotFound, BadRequest (``gir-other``) where the response is to another questionnaire.
+    Raises: NotFound, BadRequest (``evaluation-not-aggir``) where the response is to another questionnaire.
     """
     response = request.target
     if response is None:
-        raise NotFound.of("gir-no-response", "L’évaluation n’existe pas.", "no such response")
+        raise NotFound.of("evaluation-unknown", "L’évaluation n’existe pas.", "no such response")
     grid = aggir_grid(response)
     if grid is None:
-        text = "Cette évaluation n’est pas une grille AGGIR du transfert de données."
-        raise BadRequest.of("gir-other", text, "not an AGGIR questionnaire", ["QuestionnaireResponse.questionnaire"])
+        raise BadRequest.of(
+            "evaluation-not-aggir",
+            "Cette évaluation n’est pas une grille AGGIR du transfert de données.",
+            "not an AGGIR questionnaire",
+            ["QuestionnaireResponse.questionnaire"],
+        )
     found = evaluate_aggir(response, request.context.parameters[MODALITIES])
     told: list[tuple[str, str, Any]]
     if isinstance(found, AggirComplete):

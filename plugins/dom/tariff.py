@@ -114,8 +114,8 @@ def run(request: OperationRequest) -> Answer:
     """Return a Parameters: ``week`` (Period), ``group`` (number, persons), and a ``person`` each.
 
     Of a person: ``reference``, ``gir``, ``basis`` (the evaluation), ``weekend``, ``nurse``, ``visits``, ``group``, ``label``,
-    ``supplement``…, ``amount``; or ``reason``, in French, where there is no group. Raises: BadRequest (``forfait-week``,
-    ``forfait-structure``).
+    ``supplement``…, ``amount``; or ``reason``, in French, where there is no group. Raises: BadRequest (``evaluation-week``,
+    ``evaluation-structure``).
     """
     parameters = request.context.parameters
     zone = ZoneInfo(str(parameters["commun.fuseau"]))
@@ -141,8 +141,12 @@ def _monday(request: OperationRequest, zone: ZoneInfo) -> date:
     if given:
         day = day_of(given)
         if day is None:
-            text = "La semaine se donne par un jour complet : AAAA-MM-JJ."
-            raise BadRequest.of("forfait-week", text, "week is no full date", ["week"])
+            raise BadRequest.of(
+                "evaluation-week",
+                "La semaine se donne par un jour complet : AAAA-MM-JJ.",
+                "week is no full date",
+                ["week"],
+            )
         return add_days(day, -day.weekday())
     today = request.context.now.astimezone(zone).date()
     return add_days(today, -today.weekday() - 7)
@@ -153,8 +157,12 @@ def _services(request: OperationRequest) -> frozenset[str]:
     nursing = {s.finess for s in request.context.structures if s.category in NURSING}
     asked = request.parameters.get("structure")
     if asked and asked not in nursing:
-        text = "Cette structure n'est pas un service de soins à domicile de l'organisme."
-        raise BadRequest.of("forfait-structure", text, "not a nursing service of this tenant", ["structure"])
+        raise BadRequest.of(
+            "evaluation-structure",
+            "Cette structure n’est pas un service de soins à domicile de l’organisme.",
+            "not a nursing service of this tenant",
+            ["structure"],
+        )
     return frozenset(f"Organization/finess-{finess}" for finess in ({asked} if asked else nursing))
 
 

@@ -102,14 +102,18 @@ def summary(request: OperationRequest) -> Answer:
     """Return a Parameters: one ``need`` per rated need (``code``, ``text``, ``value``, ``branch``, ``service``…), ``rated``.
 
     ``service`` repeats: the codes planned in the branch that answers the need; a need without any is ``uncovered``.
-    Raises: NotFound, BadRequest (``serafin-other``) where the response is to another questionnaire.
+    Raises: NotFound, BadRequest (``evaluation-not-serafin``) where the response is to another questionnaire.
     """
     response = request.target
     if response is None:
-        raise NotFound.of("serafin-no-response", "L’évaluation n’existe pas.", "no such response")
+        raise NotFound.of("evaluation-unknown", "L’évaluation n’existe pas.", "no such response")
     if not is_serafin(response):
-        text = "Cette évaluation n’est pas une évaluation SERAFIN-PH du transfert de données."
-        raise BadRequest.of("serafin-other", text, "not the SERAFIN form", ["QuestionnaireResponse.questionnaire"])
+        raise BadRequest.of(
+            "evaluation-not-serafin",
+            "Cette évaluation n’est pas une évaluation SERAFIN-PH du transfert de données.",
+            "not the SERAFIN form",
+            ["QuestionnaireResponse.questionnaire"],
+        )
     parameters = request.context.parameters
     found = needs(response)
     planned = sorted(_services(request, str(response.get("subject", {}).get("reference", ""))), key=_order)

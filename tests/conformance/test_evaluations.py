@@ -94,7 +94,7 @@ def test_gir__other_questionnaire__refused(home: Any) -> None:
     answer = home.get(f"QuestionnaireResponse/{home.create(other)['id']}/$gir")
 
     assert answer.status_code == 400
-    assert "gir-other" in answer.text
+    assert "evaluation-not-aggir" in answer.text
 
 
 def test_aggir_at_home__gir_that_the_grid_denies__refused(home: Any) -> None:
@@ -164,7 +164,7 @@ def test_serafin__other_questionnaire__refused(samsah: Any) -> None:
     other = {"resourceType": "QuestionnaireResponse", "status": "completed", "questionnaire": "urn:exemple:autre"}
     answer = samsah.get(f"QuestionnaireResponse/{samsah.create(other)['id']}/$serafin")
 
-    assert "serafin-other" in answer.text
+    assert "evaluation-not-serafin" in answer.text
 
 
 # ----------------------------------------------------------------------------------------------------- $forfait-ssiad
@@ -261,7 +261,7 @@ def test_package__whole_service__one_line_each_and_the_sum_by_group(home: Any) -
 
 
 @pytest.mark.parametrize(
-    ("asked", "id"), [("week=2026-01", "forfait-week"), (f"structure={EHPAD}", "forfait-structure")]
+    ("asked", "id"), [("week=2026-01", "evaluation-week"), (f"structure={EHPAD}", "evaluation-structure")]
 )
 def test_package__wrong_input__refused(home: Any, asked: str, id: str) -> None:
     home.structure(EHPAD, "500", ("pa",))

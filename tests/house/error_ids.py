@@ -42,6 +42,7 @@ PREFIXES = (
     "liaison-",
     "exchanges-",
     "receipt-",
+    "evaluation-",
     "transmission-",
 )
 
