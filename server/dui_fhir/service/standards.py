@@ -18,6 +18,7 @@ from dui_fhir.domain.errors import ConfigurationError
 from dui_fhir.domain.issues import Issue
 from dui_fhir.ports import Store, Stores
 from dui_fhir.service import tenant_settings
+from dui_fhir.service.forms import Forms
 from dui_fhir.service.own_parameters import OwnParameters
 from dui_fhir.terminology import Terminology
 from dui_fhir.terminology.stored import Stored
@@ -32,7 +33,13 @@ LOOK_S = 1.0
 TENANTS_KEPT = 256
 TERMINOLOGY_TYPES = frozenset({"CodeSystem", "ValueSet", "ConceptMap"})
 _OF_LISTS = frozenset(
-    {"validation-code", "validation-no-profile", "validation-profile-unknown", "validation-invariant"}
+    {
+        "validation-answer-option",
+        "validation-code",
+        "validation-no-profile",
+        "validation-profile-unknown",
+        "validation-invariant",
+    }
 )
 """What a newer list of codes or a newer package may say otherwise."""
 
@@ -121,10 +128,8 @@ class Standards:
             before.looked_s = looked_s
             return before
         version, values = tenant_settings.load(store)
-        validator, terminology = known.validator, known.terminology
-        if stored:
-            terminology = terminology.over(stored)
-            validator = validator.over(terminology)
+        terminology = known.terminology.over(stored) if stored else known.terminology
+        validator = known.validator.over(terminology, Forms(store, known))
         standard = Standard(
             validator=validator,
             terminology=terminology,

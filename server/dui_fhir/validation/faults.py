@@ -153,6 +153,17 @@ class Report:
             "information",
         )
 
+    def questionnaire_unknown(self, canonical: str, path: Path) -> None:
+        """A Questionnaire that is not at hand: nothing can be said of the answers."""
+        self.add(
+            "validation-questionnaire-unknown",
+            "not-found",
+            f"Le questionnaire « {canonical[:200]} » n'est pas disponible ici ; les réponses n'ont pas été vérifiées.",
+            f"questionnaire {canonical[:200]} is not available",
+            (path, "questionnaire"),
+            "information",
+        )
+
     def no_profile(self, canonicals: list[str], path: Path) -> None:
         """A value that follows none of the profiles allowed."""
         self.add(

@@ -34,6 +34,14 @@ class Known:
     stamp: Stamp
     validator: Validator
     terminology: Terminology
+    forms: tuple[Resource, ...] = ()
+    packages: tuple[Packages, ...] = ()
+
+    def questionnaire(self, url: str, version: str) -> Resource | None:
+        """Return a Questionnaire of the plugins, else of the packages; ``version`` empty: the last one there is."""
+        packed = (q for packages in self.packages for q in reversed(list(packages.others("Questionnaire"))))
+        found = (q for source in (self.forms, packed) for q in source if q.get("url") == url)
+        return next((q for q in found if not version or q.get("version") == version), None)
 
 
 class Guides:
@@ -46,6 +54,7 @@ class Guides:
         self._folder = folder
         self._structures: list[Structure] = [d for d in definitions if d["resourceType"] == "StructureDefinition"]
         self._lists = [d for d in definitions if d["resourceType"] in ("CodeSystem", "ValueSet", "ConceptMap")]
+        self._forms = tuple(d for d in definitions if d["resourceType"] == "Questionnaire")
         self._preferred = preferred
         self._lock = threading.Lock()
         self._shared: Known | None = None
@@ -85,4 +94,10 @@ class Guides:
         if self._lists:
             terminology = Terminology(self._lists, terminology.registry)
         profiles = library(Given(self._structures), *packages, preferred=self._preferred)
-        return Known(stamp=now, validator=Validator(profiles, terminology), terminology=terminology)
+        return Known(
+            stamp=now,
+            validator=Validator(profiles, terminology),
+            terminology=terminology,
+            forms=self._forms,
+            packages=tuple(packages),
+        )

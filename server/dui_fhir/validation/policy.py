@@ -89,8 +89,21 @@ class WriteValidation:
         found = _softened(self._validator.base(resource, path=place), self._policy.structure)
         declared = self._declared(resource)
         found += self._faults(resource, declared, place, softened)
+        found += self._answers(resource, place, softened)
         chosen = self._policy.chosen.get(str(resource.get("resourceType")), ())
         return _told([*found, *self._imposed(resource, [p for p in chosen if p not in declared], place, softened)])
+
+    def _answers(self, resource: Resource, place: str, softened: bool) -> list[Issue]:
+        """A form counts as a profile that the answers declare: the same lines of the policy name it by its canonical."""
+        canonical = resource.get("questionnaire")
+        if resource.get("resourceType") != "QuestionnaireResponse" or not isinstance(canonical, str):
+            return []
+        mode = self._policy.mode(canonical)
+        return (
+            []
+            if mode == "off"
+            else _softened(self._validator.answers(resource, path=place), "warn" if softened else mode)
+        )
 
     def follow(
         self, resource: Resource, profiles: Iterable[str], context: Circumstances | None = None, *, path: str = ""

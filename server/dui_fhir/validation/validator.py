@@ -1,8 +1,8 @@
 """One call for all of validation: structure, profiles, terminology, invariants, references inside a Bundle."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from copy import copy
-from typing import Any
+from typing import Any, TypeAlias
 
 from dui_fhir.domain.change import Resource
 from dui_fhir.domain.issues import Issue, Severity
@@ -11,9 +11,14 @@ from dui_fhir.validation.bundle import Entries, check_bundle, contained_in, node
 from dui_fhir.validation.extensions import Extensions
 from dui_fhir.validation.faults import Path, Report
 from dui_fhir.validation.fhirpath import Node
+from dui_fhir.validation.forms import Form, check_response, form_of
+from dui_fhir.validation.items import Item
 from dui_fhir.validation.library import Library
-from dui_fhir.validation.overlay import Item, Overlay
+from dui_fhir.validation.overlay import Overlay
 from dui_fhir.validation.structure import check_resource
+
+Forms: TypeAlias = Callable[[str], Form | None]
+"""Finds what a Questionnaire asks by its canonical, perhaps with ``|version``; None where it is not known."""
 
 
 class Validator:
@@ -29,13 +34,15 @@ class Validator:
         """``unknown_extensions``: how an extension without known definition is told."""
         self.library = library if library is not None else Library()
         self.terminology = terminology
+        self.forms: Forms | None = None
         self._overlay = Overlay(self.library)
         self._extensions = Extensions(self._overlay, unknown_extensions)
 
-    def over(self, terminology: Terminology) -> "Validator":
-        """Return this validator asking another terminology; what was compiled serves both."""
+    def over(self, terminology: Terminology | None = None, forms: Forms | None = None) -> "Validator":
+        """Return this validator asking another terminology, or finding Questionnaires elsewhere; what was compiled serves both."""
         other = copy(self)
-        other.terminology = terminology
+        other.terminology = terminology or self.terminology
+        other.forms = forms or self.forms
         return other
 
     def validate(
@@ -65,6 +72,29 @@ class Validator:
         self._profile(resource, canonical, path or str(resource.get("resourceType", "Resource")), report)
         return _distinct(report.issues)
 
+    def answers(self, resource: Resource, *, path: str = "") -> list[Issue]:
+        """Return the faults of a QuestionnaireResponse against its Questionnaire alone; none of another resource."""
+        report = self._report(resource, declared=False)
+        report.resource = report.root = resource
+        self._answers(resource, path or str(resource.get("resourceType", "Resource")), report)
+        return _distinct(report.issues)
+
+    def _answers(self, value: dict[str, Any], path: Path, report: Report) -> None:
+        canonical = value.get("questionnaire") if value.get("resourceType") == "QuestionnaireResponse" else None
+        if not isinstance(canonical, str):
+            return
+        form = self._form(value, canonical)
+        if form is not None:
+            check_response(value, form, report, path)
+        else:
+            report.questionnaire_unknown(canonical, path)
+
+    def _form(self, response: dict[str, Any], canonical: str) -> Form | None:
+        if canonical.startswith("#"):
+            held = contained_in(response, canonical)
+            return None if held is None or held.get("resourceType") != "Questionnaire" else form_of(held)
+        return None if self.forms is None else self.forms(canonical)
+
     def _report(self, resource: Resource, declared: bool) -> Report:
         report = Report(terminology=self.terminology)
         report.extension = self._extensions.check
@@ -81,8 +111,9 @@ class Validator:
             check_bundle(value, Entries(value), report, path)
 
     def _of_resource(self, value: dict[str, Any], path: Path, report: Report) -> None:
-        """The profiles that a resource says it follows."""
+        """The profiles that a resource says it follows, and the form it answers."""
         self._bundle_only(value, path, report)
+        self._answers(value, path, report)
         meta = value.get("meta")
         declared = meta.get("profile") if isinstance(meta, dict) else None
         for canonical in declared if isinstance(declared, list) else ():
