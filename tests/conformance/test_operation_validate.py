@@ -55,7 +55,14 @@ def test_validate__update__is_judged_against_what_is_there(fhir: Fhir) -> None:
 
 
 @pytest.mark.parametrize(
-    "inputs", [{"mode": "purge", "resource": GOOD}, {"mode": "delete"}, {"mode": "update", "resource": GOOD}, {}]
+    "inputs",
+    [
+        {"mode": "purge", "resource": GOOD},
+        {"mode": "delete"},
+        {"mode": "update", "resource": GOOD},
+        {"mode": "profile", "resource": GOOD},
+        {},
+    ],
 )
 def test_validate__inputs_that_do_not_fit__are_400(fhir: Fhir, inputs: dict[str, Any]) -> None:
     assert fhir.post("Patient/$validate", _parameters(**inputs)).status_code == 400

@@ -36,13 +36,41 @@ _ADDED: dict[str, tuple[tuple[str, str, str], ...]] = {
     "ConceptMap-translate": (),
 }
 """Parameters taken besides those of R4: of R5, and of the terminology ecosystem."""
+_JUDGED = (
+    ("code", "code", "1"),
+    ("system", "uri", "1"),
+    ("version", "string", "1"),
+    ("normalized-code", "code", "1"),
+    ("codeableConcept", "CodeableConcept", "1"),
+    ("inactive", "boolean", "1"),
+    ("status", "code", "1"),
+    ("x-unknown-system", "canonical", "*"),
+    ("x-caused-by-unknown-system", "canonical", "*"),
+    ("issues", "OperationOutcome", "1"),
+)
+_RETURNED: dict[str, tuple[tuple[str, str, str], ...]] = {
+    "ValueSet-validate-code": _JUDGED,
+    "CodeSystem-validate-code": _JUDGED,
+    "CodeSystem-lookup": (
+        ("code", "code", "1"),
+        ("system", "uri", "1"),
+        ("abstract", "boolean", "1"),
+        ("definition", "string", "1"),
+        ("used-supplement", "canonical", "*"),
+    ),
+}
+"""Parameters answered besides those of R4, of the same origin."""
 TX_RESOURCES_MAX = 50
 
 
 def definition(id: str) -> dict[str, Any]:
-    """Return the OperationDefinition of R4, completed by the parameters that this server takes besides."""
+    """Return the OperationDefinition of R4, completed by the parameters that this server takes and answers besides."""
     found = operation_definitions()[id]
-    added = [{"name": n, "use": "in", "min": 0, "max": maximum, "type": type_} for n, type_, maximum in _ADDED[id]]
+    added = [
+        {"name": name, "use": use, "min": 0, "max": maximum, "type": type_}
+        for use, rows in (("in", _ADDED[id]), ("out", _RETURNED.get(id, ())))
+        for name, type_, maximum in rows
+    ]
     return {**found, "affectsState": False, "parameter": [*found.get("parameter", ()), *added]}
 
 

@@ -1,8 +1,10 @@
 """``$validate``: would this be accepted? Nothing is written. Source: FHIR R4, resource-operation-validate.html.
 
-Without ``mode`` the content alone is judged. With ``create``, ``update`` or ``delete`` the whole road of a write is gone,
-rules of the corridors included, up to the store. The answer is 200 with all remarks, whatever they say.
+Without ``mode``, or with ``profile``, the content alone is judged. With ``create``, ``update`` or ``delete`` the whole road of a
+write is gone, rules of the corridors included, up to the store. The answer is 200 with all remarks, whatever they say.
 """
+
+from typing import Any
 
 from dui_fhir.definitions import operation_definitions
 from dui_fhir.domain.change import Resource
@@ -16,7 +18,7 @@ from dui_fhir.service.message import ServiceResponse
 from dui_fhir.service.preparation import Preparation
 from dui_fhir.service.standards import Standard
 
-_MODES = ("create", "update", "delete")
+_WRITES = ("create", "update", "delete")
 
 
 def operation() -> Served:
@@ -30,8 +32,7 @@ def _serve(call: Call, definition: Resource) -> ServiceResponse:
     # a resource posted bare comes with its mode and profile in the URL; Parameters hold theirs, which win
     inputs = {**parameters.of_query(definition, call.request.params), **parameters.of_call(call, definition)}
     resource, mode = inputs.get("resource"), inputs.get("mode")
-    if mode is not None and mode not in _MODES:
-        raise BadRequest.of("core-validate-mode", "mode vaut create, update ou delete.", "unknown mode")
+    _check_mode(mode, inputs)
     if mode == "delete":
         return _outcome(_remarks(call, _deletion(call)))
     if resource is None:
@@ -41,9 +42,18 @@ def _serve(call: Call, definition: Resource) -> ServiceResponse:
     standard = call.engine.standards.of(call.request.tenant, fresh=True)
     issues: tuple[Issue, ...] = tuple(standard.validator.validate(resource, profiles))
     issues = (*_unknown(standard, profiles), *issues)
-    if mode is not None:
+    if mode in _WRITES:
         issues = tuple(dict.fromkeys((*issues, *_remarks(call, _write(call, resource, mode)))))
     return _outcome(issues)
+
+
+def _check_mode(mode: str | None, inputs: dict[str, Any]) -> None:
+    if mode not in (None, "profile", *_WRITES):
+        raise BadRequest.of("core-validate-mode", "mode vaut create, update, delete ou profile.", "unknown mode")
+    if mode == "profile" and not inputs.get("profile"):
+        raise BadRequest.of(
+            "core-validate-mode", "mode=profile demande le profil (profile).", "no profile to validate against"
+        )
 
 
 def _unknown(standard: Standard, profiles: list[str]) -> tuple[Issue, ...]:
