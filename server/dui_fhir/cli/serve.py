@@ -21,6 +21,8 @@ from dui_fhir.domain.errors import ConfigurationError
 from dui_fhir.settings import Settings
 
 if TYPE_CHECKING:
+    from flask import Flask
+
     from dui_fhir.cli.reloading import PluginWatch, Snapshot, Snapshots
     from dui_fhir.cli.supervision import Supervised
 
@@ -188,10 +190,6 @@ def _listen(settings: Settings) -> None:
     from granian import Granian
     from granian.constants import HTTPModes, Interfaces
 
-    from dui_fhir.store.lifeline import let_forks_end_with_me
-
-    # without writer they would go on listening; what they are at is not acknowledged
-    let_forks_end_with_me(signal.SIGKILL)
     os.environ.update(settings.as_environment())  # how the HTTP processes receive the settings
     Granian(
         "dui_fhir.app:wsgi",
@@ -206,4 +204,14 @@ def _listen(settings: Settings) -> None:
         workers_kill_timeout=STOP_S,  # an idle keep-alive connection would else hold the stop for ever
         log_enabled=False,
         websockets=False,
-    ).serve()
+    ).serve(target_loader=_application, wrap_loader=False)
+
+
+def _application() -> "Flask":
+    """Return what an HTTP process serves; the first thing that it runs."""
+    from dui_fhir import app
+    from dui_fhir.store.lifeline import end_with_parent
+
+    end_with_parent(signal.SIGKILL)  # without writer it would go on listening; what it is at is not acknowledged
+    application: Flask = app.wsgi
+    return application

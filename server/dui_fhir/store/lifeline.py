@@ -1,7 +1,6 @@
 """A process that ends with the one that made it, even where that one is killed."""
 
 import ctypes
-import os
 import signal
 import sys
 
@@ -15,14 +14,3 @@ def end_with_parent(number: signal.Signals) -> None:
     """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, number)
-
-
-def let_forks_end_with_me(number: signal.Signals) -> None:
-    """Make every process forked by this one end with it; not those that it executes."""
-    parent = os.getpid()
-
-    def in_child() -> None:
-        if os.getppid() == parent:
-            end_with_parent(number)
-
-    os.register_at_fork(after_in_child=in_child)
