@@ -10,6 +10,8 @@ from .reading import codes, profiles, related, target
 STAY_IDENTIFIER = "https://identifiant-medicosocial-sejour.esante.gouv.fr"
 FINESS_SYSTEMS = ("urn:oid:1.2.250.1.71.4.2.2", "https://finess.esante.gouv.fr")
 OPEN = frozenset({"arrived", "triaged", "in-progress", "onleave"})
+ACTIVITIES = "urn:dui-fhir:activite"
+"""System of what a mixed service does for the person: ``aide``, ``soins``. Help and care may be two stays."""
 SHELTERS = frozenset({"ahi"})
 """Corridors with structures outside FINESS (accueil de jour, maraude, 115)."""
 
@@ -82,6 +84,7 @@ def _same_place(one: Resource, other: Resource) -> bool:
         target(one.get("subject")) == target(other.get("subject"))
         and target(one.get("serviceProvider")) == target(other.get("serviceProvider"))
         and codes(one.get("serviceType")) == codes(other.get("serviceType"))
+        and codes(one.get("type"), ACTIVITIES) == codes(other.get("type"), ACTIVITIES)
     )
 
 

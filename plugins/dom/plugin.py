@@ -15,6 +15,7 @@ NOTE = "urn:dui-fhir:communication"
 CONSENT = "urn:dui-fhir:consent"
 NURSING_SERVICES = frozenset({"209", "354"})
 """FINESS categories of the services that give nursing care at home: SAD mixte, SSIAD."""
+ACTIVITIES = "urn:dui-fhir:activite"
 STAYING = frozenset({"arrived", "triaged", "in-progress", "onleave"})
 
 
@@ -65,11 +66,20 @@ def _age(encounter: Resource, change: Change, context: Context) -> Iterator[Issu
         return
     if encounter.get("reasonCode") or encounter.get("reasonReference"):
         return
+    activities = _activities(encounter)
+    if activities and "soins" not in activities:
+        return  # a mixed service that only helps this person
     reference = str((encounter.get("subject") or {}).get("reference", ""))
     person = change.siblings.get(reference) or (context.reader.read(reference) if reference else None)
     born, starts = _day((person or {}).get("birthDate")), _day(encounter.get("period", {}).get("start"))
     if born and starts and _years(born, starts) < int(context.parameters["dom.age_ssiad_ans"]):
         yield _fault("DOM-05", "Encounter.reasonCode")
+
+
+def _activities(stay: Resource) -> set[str]:
+    """What a mixed service does for the person in this stay, as the stay says; nothing where it does not."""
+    codings = [c for t in stay.get("type", ()) for c in t.get("coding", ()) if c.get("system") == ACTIVITIES]
+    return {str(c.get("code")) for c in codings}
 
 
 def _team(encounter: Resource, change: Change, context: Context) -> Iterator[Issue]:

@@ -10,7 +10,7 @@ DECISION: Final = "https://interop.esante.gouv.fr/ig/fhir/tddui/StructureDefinit
 
 
 def orientation_ends(dossier: Dossier) -> Iterator[Deadline]:
-    """PH-02 (D312-59-15): a report four months before the end of the decision, and no stay beyond it."""
+    """PH-02 (D312-59-15): no stay beyond the end of the decision; in an ITEP, a report four months before it."""
     ends = [day_of(value(right, "dateEcheance")) for right in _rights(dossier)]
     if dossier.current is None or not ends or None in ends:
         return  # without a decision PH-01 speaks; a right without an end does not expire
@@ -18,8 +18,9 @@ def orientation_ends(dossier: Dossier) -> Iterator[Deadline]:
     opened = last(day_of(value(right, "dateOuverture")) for right in _rights(dossier))
     reported = dossier.last_paper("bilan-orientation")
     done = reported is not None and (opened is None or reported > opened)
-    text = "Bilan à établir avant la fin de la décision d'orientation."
-    yield from pending(dossier.months_before(end, "ph.bilan_orientation_mois"), done=done, key="bilan", text=text)
+    if dossier.category in dossier.parameters["ph.bilan_orientation_categories"]:
+        text = "Bilan à établir avant la fin de la décision d'orientation."
+        yield from pending(dossier.months_before(end, "ph.bilan_orientation_mois"), done=done, key="bilan", text=text)
     yield from pending(end, key="fin", text="La décision d'orientation a pris fin et le séjour continue.")
 
 
@@ -38,7 +39,7 @@ def _rights_about(subject: str, dossier: Dossier) -> Iterator[Resource]:
 
 def creton(dossier: Dossier) -> Iterator[Deadline]:
     """PH-03: past twenty, a place in a structure for children asks for the Creton amendment."""
-    if dossier.current is None or not _for_children(dossier):
+    if dossier.current is None or not _orientation_bound(dossier):
         return
     kept = any(value(right, "creton") is True for right in _rights(dossier))
     yield from pending(dossier.years_after(dossier.born, "ph.creton_ans"), done=kept)
@@ -74,7 +75,7 @@ def parents_informed(dossier: Dossier) -> Iterator[Deadline]:
 def follow_up(dossier: Dossier) -> Iterator[Deadline]:
     """PH-11 (D312-37 7°): what became of the child is known for three years after the exit."""
     left = dossier.exit
-    if left is None or not _for_children(dossier):
+    if left is None or not _orientation_bound(dossier):
         return
     notes = [moment(n) for n in dossier.papers("note-suivi")]
     notes += [moment(c) for c in dossier.of_kind("Communication", "suivi-sortie")]
@@ -84,6 +85,11 @@ def follow_up(dossier: Dossier) -> Iterator[Deadline]:
 
 def _for_children(dossier: Dossier) -> bool:
     return dossier.category in dossier.parameters["ph.categories_enfants"]
+
+
+def _orientation_bound(dossier: Dossier) -> bool:
+    """True in a structure for children that is entered on a decision: neither CMPP nor CAMSP keeps a place past an age."""
+    return _for_children(dossier) and dossier.category not in dossier.parameters["ph.categories_acces_direct"]
 
 
 def _minor(dossier: Dossier) -> bool:

@@ -137,13 +137,28 @@ def make_server(tmp_path: Path) -> Iterator[Callable[..., RunningServer]]:
         server.close()
 
 
+@pytest.fixture(scope="module")
+def make_module_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., RunningServer]]:
+    """Return a maker of servers, all stopped at the end of the file."""
+    made: list[RunningServer] = []
+
+    def make(*arguments: str, **options: Any) -> RunningServer:
+        server = RunningServer(tmp_path_factory.mktemp("server"), *arguments, **options)
+        made.append(server)
+        return server
+
+    yield make
+    for server in made:
+        server.close()
+
+
 @pytest.fixture
 def server(make_server: Callable[..., RunningServer]) -> RunningServer:
     """Return a running server."""
     return make_server().start()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def cli() -> Callable[..., "subprocess.CompletedProcess[str]"]:
     """Return a function that runs ``dui-fhir …`` to its end."""
 

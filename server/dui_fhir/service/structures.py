@@ -163,13 +163,19 @@ def _of_actor(actor: Actor) -> Iterator[str]:
 def _of_stay(resource: Resource, lookup: Lookup) -> Iterator[str]:
     for stay in _stays(resource, lookup):
         holder = stay.get("serviceProvider") or stay.get("managingOrganization")
-        target = Reference.parse(str(holder.get("reference", ""))) if isinstance(holder, dict) else None
-        if target is None or target.base is not None:
-            continue
-        organization = lookup.get(str(target))
-        finess = finess_of(organization) if organization else None
+        finess = _of_holder(holder, lookup) if isinstance(holder, dict) else None
         if finess:
             yield finess
+
+
+def _of_holder(holder: dict[str, Any], lookup: Lookup) -> str | None:
+    """Return the FINESS of who holds a stay, by the Organization referred to, else by a logical reference."""
+    target = Reference.parse(str(holder.get("reference", "")))
+    if target is not None and target.base is None:
+        organization = lookup.get(str(target))
+        if organization is not None:
+            return finess_of(organization)
+    return finess_of({"identifier": [holder["identifier"]]}) if "identifier" in holder else None
 
 
 def _stays(resource: Resource, lookup: Lookup) -> Iterator[Resource]:
