@@ -144,6 +144,7 @@ class _Found:
         ours = notices.issues(call, change, by_server=self._by_server)
         return (
             *self._draft.issues,
+            *self._validity,
             *chosen,
             *references,
             *self._remarks,
