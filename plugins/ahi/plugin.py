@@ -1,4 +1,4 @@
-"""What the corridor AHI cannot say in JSON: proposals of the SIAO, the mention of a contract, sendings to the DMP, the delays."""
+"""What the corridor AHI cannot say in JSON: proposals of the SIAO, households, contracts, sendings to the DMP, the delays."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -15,7 +15,7 @@ from dui_fhir.api import (
     value,
 )
 
-from . import deadlines, siao
+from . import deadlines, households, siao
 
 MENTION = "mention-l111-3-1"
 CONTRACTS = frozenset({"CS", "DIPC"})
@@ -38,7 +38,9 @@ def choose_profiles(resource: Resource, context: Context) -> list[str] | None:
 def check_resource(change: Change, context: Context) -> list[Issue]:
     resource = change.after or {}
     if change.type == "Encounter":
-        return list(siao.check(resource, change, context))
+        return [*siao.check(resource, change, context), *households.check_stay(resource, change, context)]
+    if change.type == "Group":
+        return list(households.check_group(resource))
     return list(_mention(resource, context)) if change.type == "Contract" else []
 
 

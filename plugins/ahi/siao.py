@@ -5,10 +5,10 @@ from typing import Any, Final
 
 from dui_fhir.api import Change, Context, Issue, Resource, value
 
+from .households import STAY, STAYING
+
 CATEGORIES: Final = "ahi.siao_categories"
 TOLD: Final = "urn:dui-fhir:extension:notification-siao"
-_STAY: Final = "https://identifiant-medicosocial-sejour.esante.gouv.fr"
-_STAYING: Final = frozenset({"arrived", "triaged", "in-progress", "onleave"})
 _REQUEST: Final = ("urn:dui-fhir:demande", "orientation-siao")
 _EMERGENCY: Final = ("http://terminology.hl7.org/CodeSystem/v3-ActPriority", "EM")
 _STANDING: Final = frozenset({"active", "completed"})
@@ -29,8 +29,8 @@ def check(stay: Resource, change: Change, context: Context) -> Iterator[Issue]:
 
 
 def _is_admission(stay: Resource) -> bool:
-    named = any(i.get("system") == _STAY for i in stay.get("identifier", ()))
-    return named and stay.get("status") in _STAYING
+    named = any(i.get("system") == STAY for i in stay.get("identifier", ()))
+    return named and stay.get("status") in STAYING
 
 
 def _fault(stay: Resource, change: Change, context: Context) -> str | None:

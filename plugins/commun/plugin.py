@@ -18,6 +18,7 @@ from . import (
     life,
     ppa,
     projects,
+    representatives,
     sending,
     signing,
     stays,
@@ -30,6 +31,7 @@ CHECKS: Mapping[str, tuple[Check, ...]] = {
     "AdverseEvent": (adverse_events.check,),
     "Patient": (identities.check,),
     "Encounter": (stays.check,),
+    "Consent": (representatives.check_consent,),
     "Contract": (contracts.check,),
     "CarePlan": (projects.check,),
     "DocumentReference": (kept.check_content, signing.check_signature, completeness.check),
@@ -37,6 +39,7 @@ CHECKS: Mapping[str, tuple[Check, ...]] = {
     "Composition": (signing.check_signature,),
     "Provenance": (signing.check_signature,),
     "Practitioner": (signing.check_practitioner,),
+    "RelatedPerson": (representatives.check,),
 }
 
 

@@ -19,7 +19,7 @@ from dui_fhir.api import (
     hookimpl,
 )
 
-from . import deadlines, gmp
+from . import deadlines, gmp, restrictions
 
 STAY_IDENTIFIER = "https://identifiant-medicosocial-sejour.esante.gouv.fr"
 EXIT_MODE = "https://interop.esante.gouv.fr/ig/fhir/tddui/StructureDefinition/tddui-exit-mode-label"
@@ -42,6 +42,8 @@ def check_resource(change: Change, context: Context) -> list[Issue]:
     resource = change.after or {}
     if change.type == "QuestionnaireResponse" and resource.get("status") not in ("entered-in-error", "stopped"):
         return [*_aggir(resource, context), *_pathos(resource, change, context)]
+    if change.type in ("Consent", "Contract") and resource:
+        return list(restrictions.check(resource))
     if change.type == "Encounter":
         return list(_withdrawal(resource, context))
     return []

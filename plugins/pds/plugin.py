@@ -21,6 +21,7 @@ TAG = "urn:dui-fhir:tag"
 LABEL = "urn:dui-fhir:label"
 PROFESSIONS = "TRE_G15-ProfessionSante"
 DOCTOR = "10"
+DLU = ("http://loinc.org", "74207-2")
 INJUNCTION = "injonction-therapeutique"
 
 
@@ -43,7 +44,7 @@ def check_resource(change: Change, context: Context) -> list[Issue]:
 
 @hookimpl
 def check_sending(document: Resource, channel: str, context: Context) -> list[Issue]:
-    if channel == "mssante":
+    if channel == "mssante" and not _has(document.get("type", {}).get("coding"), *DLU):
         return []
     return [*_anonymous(document, context), *_consumption(document, channel, context)]
 

@@ -4,10 +4,23 @@ from collections.abc import Iterator
 from datetime import date
 from typing import Final
 
-from dui_fhir.api import ClockRule, Deadline, Dossier, LegalMeasure, add_months, day_of, last, moment, pending, value
+from dui_fhir.api import (
+    ClockRule,
+    Deadline,
+    Dossier,
+    LegalMeasure,
+    Resource,
+    add_months,
+    day_of,
+    last,
+    moment,
+    pending,
+    value,
+)
 
 RECEIPT: Final = "urn:dui-fhir:extension:recepisse"
 HANDED_OVER: Final = "urn:dui-fhir:extension:remise"
+SENT: Final = "urn:dui-fhir:extension:transmission"
 
 
 def _running(dossier: Dossier) -> Iterator[LegalMeasure]:
@@ -89,7 +102,7 @@ def inventory(dossier: Dossier) -> Iterator[Deadline]:
 
 def accounts(dossier: Dossier) -> Iterator[Deadline]:
     """PJM-10 (art. 510): the account of a year before 30 June of the next; the last one within three months of the end."""
-    sent = {_year(paper.get("context", paper), moment(paper)) for paper in dossier.papers("compte-gestion")}
+    written = {_year(p.get("context", p), moment(p)): p for p in sorted(dossier.papers("compte-gestion"), key=_is_sent)}
     for measure in dossier.measures:
         begun, end = measure.start or measure.decided, last([measure.ended]) or measure.end
         if begun is None or not _managed(dossier, measure):
@@ -100,14 +113,22 @@ def accounts(dossier: Dossier) -> Iterator[Deadline]:
         years = range(first, min(dossier.today.year, end.year if end else dossier.today.year))
         for year in years:
             due = day_of(f"{year + 1}-{dossier.parameters['pjm.compte_echeance']}")
-            text = f"Compte de gestion de {year} à transmettre."
-            yield from pending(due, done=year in sent, about=measure.reference, key=str(year), text=text)
+            account = written.get(year)
+            rest = "à transmettre" if account is None else "établi : sa transmission est à faire, ou à noter"
+            done = account is not None and _is_sent(account)
+            yield from pending(
+                due, done=done, about=measure.reference, key=str(year), text=f"Compte de gestion de {year} {rest}."
+            )
         if over:
             due = dossier.months_after(end, "pjm.compte_final_mois")
-            final = any(dossier.papers("compte-final"))
+            final = any(_is_sent(paper) for paper in dossier.papers("compte-final"))
             yield from pending(
                 due, done=final, about=measure.reference, key="final", text="Dernier compte à transmettre."
             )
+
+
+def _is_sent(account: Resource) -> bool:
+    return value(account, SENT) is not None
 
 
 def _year(holder: dict[str, object], written: date | None) -> int | None:

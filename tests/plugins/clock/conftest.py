@@ -18,7 +18,7 @@ from dui_fhir.service.structures import register
 from dui_fhir.settings import Settings
 
 CORRIDORS = ["commun", "pa", "dom", "ph", "pde", "pds", "ahi", "pjm"]
-CATEGORIES = {"pa": "500", "dom": "354", "ph": "183", "pde": "177", "pds": "180", "ahi": "214", "pjm": "340"}
+CATEGORIES = {"pa": "500", "dom": "354", "ph": "186", "pde": "177", "pds": "180", "ahi": "214", "pjm": "340"}
 SAA = "460"
 Resource = dict[str, Any]
 

@@ -367,13 +367,14 @@ STORIES = {
             (FIRST, [
                 measure(dateDecision="2024-03-01", debut="2024-03-01", fin="2026-11-30", notification="2024-03-05", **TUTELLE),
                 document("notice-information", "2024-03-10", type="51851-4", **dates(recepisse="2024-03-10")),
-                document("dipm", "2024-05-01", **dates(remise="2024-05-01")), document("avenant-dipm", "2025-12-15"), document("inventaire", "2024-06-01"),
+                document("dipm", "2024-05-01", **dates(remise="2024-05-01")),
+                document("avenant-dipm", "2025-12-15"), document("inventaire", "2024-06-01"),
                 document("budget", "2024-06-01"), document("requete-renouvellement", "2026-01-02"),
                 message("acces-dossier", "2025-01-01"),
             ]),
-            ("2026-02-10", [document("compte-gestion", "2026-02-10", **period("2024"))]),
-            ("2026-07-10", [document("compte-gestion", "2026-07-10", **period("2025"))]),
-            ("2027-03-10", [document("compte-final", "2027-03-10")]),
+            ("2026-02-10", [document("compte-gestion", "2026-02-10", **period("2024"), **dates(transmission="2026-02-10"))]),
+            ("2026-07-10", [document("compte-gestion", "2026-07-10", **period("2025"), **dates(transmission="2026-07-10"))]),
+            ("2027-03-10", [document("compte-final", "2027-03-10", **dates(transmission="2027-03-10"))]),
         ],
         timeline=[
             ("PJM-10", FIRST, "2026-02-10"), ("PJM-10", "2026-07-01", "2026-07-10"), ("PJM-10", "2027-03-01", "2027-03-10"),
@@ -447,7 +448,7 @@ def test_stories__declared_periodic_rules__all_run(engine: Any) -> None:
     assert {rule.id for rule in engine.host.rules() if rule.kind == "P"} <= run
 
 
-CATEGORIES = {"pa": "500", "dom": "354", "ph": "183", "pde": "177", "pds": "180", "ahi": "214", "pjm": "340"}
+CATEGORIES = {"pa": "500", "dom": "354", "ph": "186", "pde": "177", "pds": "180", "ahi": "214", "pjm": "340"}
 STRINGS = ["", "x", "2026-13-45", "9999-12-31", "0001-01-01"]
 
 

@@ -47,7 +47,8 @@ def leaves(row: Row, situation: str, channel: str) -> bool:
     if situation == "draft":
         return False
     if channel == "mssante":
-        return row.mssante == "oui"
+        nameless = situation == "anonymous" and row.corridor == "pds" and row.document == "commun/dlu"
+        return row.mssante == "oui" and not nameless
     if situation == "not qualified" or (situation == "anonymous" and row.corridor == "pds"):
         return False
     if channel == "mssante-citoyen":
