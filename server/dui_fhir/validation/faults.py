@@ -17,6 +17,12 @@ STEPS_MAX = 5_000_000
 _OF_THE_PLACE = ("conforms", "member", "resolve", "resource", "root", "verdicts", "steps", "extension", "depth")
 
 
+UNTOLD = frozenset({"validation-dom-6"})
+"""Best practices: a quiet report leaves them out, and what is only an information."""
+TOLD = frozenset({"validation-profile-unknown"})
+"""Except this information, which is a warning where the profile was chosen for the resource."""
+
+
 class Blocked(Exception):
     """A silent report found a blocking fault: whether something follows a profile is then known."""
 
@@ -31,11 +37,13 @@ class Report:
 
     __slots__ = (
         "_limit", "conforms", "environment", "extension", "issues", "member", "profiles", "resolve", "resource", "root", "steps",
-        "depth", "found", "terminology", "verdicts",
+        "depth", "found", "quiet", "terminology", "verdicts",
     )  # fmt: skip
 
-    def __init__(self, limit: int = 500, *, terminology: "Terminology | None" = None) -> None:
+    def __init__(self, limit: int = 500, *, terminology: "Terminology | None" = None, quiet: bool = False) -> None:
+        """``quiet``: leave out what a write never tells (see :data:`UNTOLD`), before it costs a text."""
         self.issues: list[Issue] = []
+        self.quiet = quiet
         self._limit = limit
         self.terminology = terminology
         self.resource: Any = None
@@ -74,6 +82,8 @@ class Report:
 
     def add(self, id: str, code: str, text: str, diagnostics: str, path: Path, severity: Severity = "error") -> None:
         """Add one fault; beyond the limit nothing more is kept, and the last place says so."""
+        if self.quiet and (severity == "information" or id in UNTOLD) and id not in TOLD:
+            return
         count = len(self.issues)
         if count > self._limit:
             return

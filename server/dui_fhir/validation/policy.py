@@ -86,7 +86,7 @@ class WriteValidation:
         """
         place = path or str(resource.get("resourceType", "Resource"))
         softened = context is not None and context.reprise
-        found = _softened(self._validator.base(resource, path=place), self._policy.structure)
+        found = _softened(self._validator.base(resource, path=place, quiet=True), self._policy.structure)
         declared = self._declared(resource)
         found += self._faults(resource, declared, place, softened)
         found += self._answers(resource, place, softened)
@@ -126,7 +126,7 @@ class WriteValidation:
         for canonical in profiles:
             mode = self._policy.mode(canonical)
             if mode != "off":
-                faults = self._validator.profile(resource, canonical, path=place)
+                faults = self._validator.profile(resource, canonical, path=place, quiet=True)
                 found += _softened(faults, "warn" if softened else mode)
         return found
 

@@ -46,14 +46,20 @@ class Validator:
         return other
 
     def validate(
-        self, resource: Resource, profiles: Iterable[str] = (), *, path: str = "", declared: bool = True
+        self,
+        resource: Resource,
+        profiles: Iterable[str] = (),
+        *,
+        path: str = "",
+        declared: bool = True,
+        quiet: bool = False,
     ) -> list[Issue]:
         """Return all the faults of a resource, with their places.
 
         ``profiles`` are canonicals (``url|version``) to follow beside those of ``meta.profile``, which count unless
-        ``declared`` is False. A profile that is not known is told as an information.
+        ``declared`` is False. A profile that is not known is told as an information. ``quiet``: as a write tells it.
         """
-        report = self._report(resource, declared)
+        report = self._report(resource, declared, quiet)
         place = path or str(resource.get("resourceType", "Resource"))
         check_resource(resource, report, place)
         report.resource = report.root = resource
@@ -61,13 +67,13 @@ class Validator:
             self._profile(resource, canonical, place, report)
         return _distinct(report.issues)
 
-    def base(self, resource: Resource, *, path: str = "") -> list[Issue]:
+    def base(self, resource: Resource, *, path: str = "", quiet: bool = False) -> list[Issue]:
         """Return the faults against R4 alone, the definitions of extensions included, no profile followed."""
-        return self.validate(resource, path=path, declared=False)
+        return self.validate(resource, path=path, declared=False, quiet=quiet)
 
-    def profile(self, resource: Resource, canonical: str, *, path: str = "") -> list[Issue]:
+    def profile(self, resource: Resource, canonical: str, *, path: str = "", quiet: bool = False) -> list[Issue]:
         """Return the faults against one profile, R4 left aside."""
-        report = self._report(resource, declared=False)
+        report = self._report(resource, declared=False, quiet=quiet)
         report.resource = report.root = resource
         self._profile(resource, canonical, path or str(resource.get("resourceType", "Resource")), report)
         return _distinct(report.issues)
@@ -95,8 +101,8 @@ class Validator:
             return None if held is None or held.get("resourceType") != "Questionnaire" else form_of(held)
         return None if self.forms is None else self.forms(canonical)
 
-    def _report(self, resource: Resource, declared: bool) -> Report:
-        report = Report(terminology=self.terminology)
+    def _report(self, resource: Resource, declared: bool, quiet: bool = False) -> Report:
+        report = Report(terminology=self.terminology, quiet=quiet)
         report.extension = self._extensions.check
         report.profiles = self._of_resource if declared else self._bundle_only
         stack = _Bundles(report)

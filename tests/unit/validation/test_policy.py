@@ -1,10 +1,12 @@
 """validation/policy.py: what refuses a write, and what is told and stored."""
 
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from dui_fhir.validation.faults import Report
 from dui_fhir.validation.library import Given, Library
 from dui_fhir.validation.policy import Policy, WriteValidation, read_policy
 from dui_fhir.validation.validator import Validator
@@ -80,3 +82,26 @@ def test_read__lines__give_modes_by_canonical() -> None:
 def test_read__wrong_setting__is_told_in_french(arguments: tuple[str, str, list[str]]) -> None:
     with pytest.raises(ValueError, match="validation_"):
         read_policy(*arguments)
+
+
+_TRIED = {
+    "sound": _patient(name=[{"family": "A"}]),
+    "wrong": _patient(name=[], colour="x", extension=[{"url": "urn:x:unknown", "valueString": "a"}]),
+    "code not checked": _patient(communication=[{"language": {"coding": [{"system": "urn:x", "code": "y"}]}}]),
+    "unknown profile": _patient(meta={"profile": ["urn:no-such-profile", URL]}),
+}
+
+
+@pytest.mark.parametrize("resource", _TRIED.values(), ids=_TRIED)
+@pytest.mark.parametrize("mode", ["refuse", "warn", "off"])
+def test_quiet__whatever_the_resource__tells_what_a_write_tells_of_the_whole(
+    resource: dict[str, Any], mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    policy = read_policy("warn", mode, [], {"Patient": ("urn:another-unknown",)})
+    quiet = WriteValidation(Validator(Library([Given([PROFILE])])), policy).check(resource)
+    monkeypatch.setattr("dui_fhir.validation.validator.Report", partial(_loud, Report))
+    assert WriteValidation(Validator(Library([Given([PROFILE])])), policy).check(resource) == quiet
+
+
+def _loud(report: type[Report], *, terminology: Any, quiet: bool) -> Report:
+    return report(terminology=terminology)
