@@ -287,3 +287,26 @@ def test_check__parameters_refused__told_alone_and_the_code_is_not_run(tmp_path)
     _write(folder, "parameters.json", [{**values[0], "unit": "siècles"}, *values[1:]])
 
     assert {fault.file for fault in check_folder(folder)} == {"parameters.json"}
+
+
+def test_check__status_above_what_the_files_hold__refused(folder) -> None:
+    told = {
+        "id": "xyz-a",
+        "title": "Un indicateur",
+        "numerator": "Ce qui compte",
+        "denominator": "Toutes les personnes",
+        "source": "JUGEMENT",
+    }
+    sources = json.loads((folder / "plugin.json").read_text(encoding="utf-8"))["sources"]
+    _rewrite(
+        folder, "plugin.json", sources=[*sources, {"id": "JUGEMENT", "title": "Choix du projet", "status": "jugement"}]
+    )
+    _write(folder, "indicators.json", [{**told, "status": "jugement"}])
+    _rewrite(folder, "plugin.json", status="bronze")
+    assert check_folder(folder) == []
+
+    _rewrite(folder, "plugin.json", status="silver")
+    assert [(f.file, f.path) for f in check_folder(folder)] == [("indicators.json", "xyz-a")]
+
+    _rewrite(folder, "plugin.json", status="gold")
+    assert [f.file for f in check_folder(folder)] == ["README.md", "indicators.json"]

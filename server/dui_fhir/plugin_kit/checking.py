@@ -38,6 +38,7 @@ def check_folder(path: Path) -> list[Fault]:
     content = loaded.contents[source.id]
     faults = [*content.faults, *_file_faults(folder), *source_faults(folder), *_declaration_faults(content)]
     faults += _clock_faults(loaded, source.id)
+    faults += _status_faults(content)
     faults += _indicator_faults(loaded, source.id)
     faults += _example_faults(loaded, source.id)
     return sorted(dict.fromkeys(faults), key=lambda f: (f.file, f.path, f.text))
@@ -90,6 +91,28 @@ def _declaration_faults(content: Content) -> Iterator[Fault]:
             if template is not None and not template.exists():
                 text = f"le modèle {template.relative_to(content.folder).as_posix()} est absent"
                 yield Fault(file="documents.json", path=document.id, text=text)
+
+
+def _status_faults(content: Content) -> Iterator[Fault]:
+    """What a status claims and the files deny: see docs/fr/format-du-couloir.md. The rest is for people to judge."""
+    status = str(content.manifest.get("status", ""))
+    if status in ("silver", "gold"):
+        for indicator in content.indicators:
+            if "calculation" not in indicator:
+                yield Fault(
+                    file="indicators.json",
+                    path=indicator["id"],
+                    text=f"« {status} » : cet indicateur n'est pas calculé",
+                )
+        if content.documents and not any(document.made_from for document in content.documents):
+            yield Fault(
+                file="documents.json", text=f"« {status} » : aucun document n'est établi par le serveur (made_from)"
+            )
+    if status == "gold":
+        readme = content.folder / "README.md"
+        if not readme.exists() or "## Relectures" not in readme.read_text(encoding="utf-8"):
+            text = "« gold » : le README dit qui du métier a relu, et quand (## Relectures)"
+            yield Fault(file="README.md", text=text)
 
 
 def _clock_faults(loaded: Loaded, id: str) -> Iterator[Fault]:

@@ -36,11 +36,11 @@ DOMAINS: Final = {
         home=True, grid=True, medication=True,
     ),
     "ph": Domain(category="255", title="MAS", plan="Projet personnalisé", generation="adult", medication=True),
-    "pde": Domain(category="177", title="MECS", plan="Projet pour l'enfant", generation="child"),
+    "pde": Domain(category="177", title="MECS", plan="Projet personnalisé", generation="child"),
     "pds": Domain(category="197", title="CSAPA", plan="Projet individuel", generation="adult"),
     "ahi": Domain(category="214", title="CHRS", plan="Projet individualisé", generation="adult"),
     "pjm": Domain(
-        category="340", title="SMJPM", plan="Document individuel de protection des majeurs", generation="adult", home=True
+        category="340", title="SMJPM", plan="Projet d'accompagnement", generation="adult", home=True
     ),
 }  # fmt: skip
 """Corridor → a structure typical of it."""
