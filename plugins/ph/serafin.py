@@ -40,7 +40,7 @@ DEFINITION: Final[Resource] = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Need:
-    """A rated need: its code in the nomenclature, the words of the form where it has them, its value."""
+    """A rated need: its code in the nomenclature, its words, its value."""
 
     code: str
     text: str
@@ -69,21 +69,20 @@ def _is_rating(answer: Mapping[str, Any]) -> bool:
 
 
 @cache
-def links() -> Mapping[str, str]:
-    """Return linkId → code of the need, as the questionnaire of this corridor says."""
+def asked() -> Mapping[str, tuple[str, str]]:
+    """Return linkId → (code of the need, its words), as the questionnaire of this corridor says."""
     form = loads((Path(__file__).parent / "questionnaires" / "serafin.json").read_bytes())
-    return {item["linkId"]: item["code"][0]["code"] for item in form["item"]}
+    return {item["linkId"]: (item["code"][0]["code"], item["text"]) for item in form["item"]}
 
 
 def needs(response: Mapping[str, Any]) -> list[Need]:
-    """Return the needs rated above 0, the strongest first."""
-    codes = links()
-    words = {item.get("linkId"): item.get("text", "") for item in response.get("item", ())}
+    """Return the needs rated above 0, the strongest first; what the form does not ask is left out."""
+    form = asked()
     found = [
-        Need(code=codes[link], text=str(words.get(link, "")), value=answer["valueInteger"])
+        Need(code=form[link][0], text=form[link][1], value=answer["valueInteger"])
         for link, some in answers(response).items()
         for answer in some[:1]
-        if link in codes and _is_rating(answer) and answer["valueInteger"] > 0
+        if link in form and _is_rating(answer) and answer["valueInteger"] > 0
     ]
     return sorted(found, key=lambda need: (-need.value, _order(need.code)))
 
@@ -125,8 +124,11 @@ def summary(request: OperationRequest) -> Answer:
 def _line(need: Need, planned: list[str], matches: Mapping[str, str]) -> Resource:
     branch = branch_of(need.code, matches)
     services = [code for code in planned if branch and (code == branch or code.startswith(f"{branch}."))]
-    parts = [{"name": "code", "valueCode": need.code}, {"name": "value", "valueInteger": need.value}]
-    parts += [{"name": "text", "valueString": need.text}] if need.text else []
+    parts: list[Resource] = [
+        {"name": "code", "valueCode": need.code},
+        {"name": "text", "valueString": need.text},
+        {"name": "value", "valueInteger": need.value},
+    ]
     parts += [{"name": "branch", "valueCode": branch}] if branch else []
     parts += [{"name": "service", "valueCode": code} for code in services]
     return {"name": "need", "part": [*parts, {"name": "covered", "valueBoolean": bool(services)}]}

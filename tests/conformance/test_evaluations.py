@@ -148,6 +148,7 @@ def test_serafin__needs__strongest_first_with_the_services_of_their_branch(samsa
         ["1.3.4.1", 2, "2.3.4", "2.3.4.2"],
     ]
     assert [values(n, "covered") for n in needs] == [[True], [False], [True]]
+    assert values(needs[1], "text") == ["Besoins pour la mobilité"]
 
 
 @pytest.mark.parametrize("answer", [{"valueInteger": -1}, {"valueString": "fort"}, {"valueDecimal": 1.5}])

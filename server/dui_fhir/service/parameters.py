@@ -100,7 +100,10 @@ def _value(item: dict[str, Any], declared: dict[str, Any] | None, path: str) -> 
 
 
 def _close(key: str, wanted: str) -> bool:
-    """Tell whether a text key stands for a text type: clients write valueString where the definition says code or uri."""
+    """Tell whether a key stands for a type: clients write valueString where the definition says code or uri, and a day is a
+    dateTime too."""
+    if (key, wanted) == ("valueDate", "dateTime"):
+        return True
     texts = {"String", "Code", "Uri", "Url", "Canonical", "Id", "Markdown"}
     return key.removeprefix("value") in texts and f"{wanted[:1].upper()}{wanted[1:]}" in texts
 

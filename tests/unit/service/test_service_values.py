@@ -197,6 +197,16 @@ def test_inputs__each_shape__is_plain() -> None:
     assert parameters.of_query(_DEFINITION, (("code", "a"), ("many", "3"))) == {"code": "a", "many": [3]}
 
 
+def test_inputs__day_where_a_moment_is_asked__is_taken() -> None:
+    definition = {"parameter": [{"name": "at", "use": "in", "min": 0, "max": "1", "type": "dateTime"}]}
+
+    assert parameters.of_resource(definition, _parameters({"name": "at", "valueDate": "2026-01-05"})) == {
+        "at": "2026-01-05"
+    }
+    with pytest.raises(BadRequest):
+        parameters.of_resource(definition, _parameters({"name": "at", "valueTime": "08:00:00"}))
+
+
 @pytest.mark.parametrize(
     ("items", "id"),
     [
