@@ -31,7 +31,7 @@ def check_consent(change: Change, context: Context) -> Iterator[Issue]:
     for reference in sorted(deciders):
         lacking = _lacking(related(reference, change, context) or {})
         if lacking:
-            text = f"Celui qui décide ici est un représentant légal qui ne le peut pas pour la personne : {lacking}."
+            text = f"Consentement donné par un représentant légal qui ne peut pas décider pour la personne : {lacking}."
             yield fault("COM-35", "Consent.performer", text=text)
 
 

@@ -37,6 +37,9 @@ def command(
 
     Mode reprise : les règles signalent et ne refusent pas, sauf une incohérence. Chaque Bundle est tout ou rien ; une faute
     n'arrête pas les suivants. Un dossier est lu en entier. Relancer le même import n'ajoute rien. Sortie 0 si tout est entré.
+
+    Avant la première passe des échéances, dites à chaque structure son jour de reprise (dui-fhir tenant parameter ORGANISME
+    commun.reprise_date JOUR --structure FINESS) : ses retards d'avant tiennent alors dans une tâche par règle.
     """
     settings = options.settings_from(config, **flags)
     from dui_fhir.cli.import_files import run

@@ -91,7 +91,7 @@ def _input(finding: Finding) -> Resource:
 def _group(rule: str, finess: str, day: date, title: str, inputs: Mapping[str, Resource]) -> Finding:
     people = {str(i["valueReference"]["reference"]) for i in inputs.values()}
     many = "s" if len(people) > 1 else ""
-    text = f"{title} {len(people)} dossier{many} déjà en retard à la reprise, le {day:%d/%m/%Y}."
+    text = f"{title} {len(people)} dossier{many} déjà en retard à la reprise du {day:%d/%m/%Y}."
     return Finding(
         rule=rule, file=f"{finess}/", person="", about=f"Organization/finess-{finess}", text=text, due=day, key="reprise",
         inputs=tuple(input for _, input in sorted(inputs.items())),

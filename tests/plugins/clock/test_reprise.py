@@ -59,7 +59,7 @@ def test_reprise__delays_over_before_it__one_task_of_the_structure_that_lists_th
     assert {e["valueDate"] for i in task["input"] for e in i["extension"] if e["url"] == DUE} == {"2026-01-20"}
     assert task["focus"] == {"reference": f"Organization/finess-{taken_over.finess('pa')}"}
     assert "for" not in task
-    assert task["description"].endswith("3 dossiers déjà en retard à la reprise, le 16/03/2026.")
+    assert task["description"].endswith("3 dossiers déjà en retard à la reprise du 16/03/2026.")
 
 
 @pytest.mark.parametrize(("days", "alone"), [(0, 0), (1, 2)])
