@@ -30,6 +30,8 @@ LOADED = {
 """The third-party packages that each process may load; another one costs time at every start: import it where it is used."""
 NEVER = {"connectors", "demo", "jobs", "merging", "plugin_kit", "simulators"}
 """The packages of dui_fhir that serving does not need."""
+INSTALLATIONS = {"sitecustomize", "usercustomize"}
+"""What an installation of Python may load before any program."""
 
 
 def _loaded(code: str, folder: Path) -> set[str]:
@@ -47,7 +49,7 @@ def _third_party(modules: set[str]) -> set[str]:
     ours = {"dui_fhir", "dui_fhir_plugins", "dui_fhir_profiles"}
     tops = {module.partition(".")[0] for module in modules}
     # what begins with an underscore belongs to an extension module or to the installation
-    return {top for top in tops - ours - sys.stdlib_module_names if not top.startswith(("_", "cython"))}
+    return {top for top in tops - ours - INSTALLATIONS - sys.stdlib_module_names if not top.startswith(("_", "cython"))}
 
 
 def _packages(modules: set[str]) -> set[str]:
