@@ -25,6 +25,7 @@ from dui_fhir.service.engine import Call, Engine
 from dui_fhir.service.reindex import Lot
 from dui_fhir.service.sendings import server_call
 from dui_fhir.service.tuning import Tuned
+from dui_fhir.validation.guides import Stamp
 
 PAUSE_S: Final = 2.0
 LOT: Final = 500
@@ -44,12 +45,17 @@ class Reindexer:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
+    def stamp(self, tenant: str) -> Stamp:
+        """Return what changes with the packages that a tenant sees."""
+        return self._engine.tunings.stamp(tenant)
+
     def begin(self, tenant: str) -> bool:
-        """Ask for what is not indexed and was not asked for: a plugin added a parameter. Returns: whether it did."""
+        """Ask for what is not indexed and was not asked for: a plugin or a package added a parameter. Returns: whether it did."""
         call = self._call(tenant)
         self._engine.tunings.forget(tenant)
         tuned = call.tuned
         unmarked = tuned.state.moved(tuned.added, tuned.added, {one.base for one in tuned.settled})
+        unmarked = unmarked.asked(tuned.guided)
         if unmarked == tuned.state and not (tuned.state.to_do(tuned.added) and self._idle(call.store)):
             return False
         jobs = (start(tuned.version + 1),) if unmarked.to_do(tuned.added) else ()
@@ -64,6 +70,9 @@ class Reindexer:
         for _ in range(ATTEMPTS):
             self._engine.tunings.changed(tenant, call.store)
             tuned = call.tuned
+            if tuned.state.asked(tuned.guided) != tuned.state:
+                self.begin(tenant)
+                continue
             lot = _current(Lot.of(job.payload), tuned, call.store)
             if lot is None or (not job.payload and _under_way(lot, call.store)):
                 return Delivered(evidence={"indexed": lot is None})
@@ -110,22 +119,24 @@ class Reindexing:
 
     def __init__(self, reindexer: Reindexer, worker: Worker, tenants: Callable[[], tuple[str, ...]]) -> None:
         self._reindexer, self._worker, self._tenants = reindexer, worker, tenants
-        self._begun: set[str] = set()
+        self._begun: dict[str, Stamp] = {}
 
     def tick(self, stop: threading.Event | None = None) -> int:
-        """Ask once in each tenant for what plugins added, then index lots until none is due. Returns: how many."""
+        """Ask in each tenant for what plugins added, and packages since they were last seen to change, then index lots until
+        none is due. Returns: how many."""
         for tenant in self._tenants():
             if stop is not None and stop.is_set():
                 return 0
-            if tenant not in self._begun:
-                self._begin(tenant)
+            stamp = self._reindexer.stamp(tenant)
+            if self._begun.get(tenant) != stamp:
+                self._begin(tenant, stamp)
         return self._worker.run_all(stop)
 
-    def _begin(self, tenant: str) -> None:
+    def _begin(self, tenant: str, stamp: Stamp) -> None:
         try:
             if self._reindexer.begin(tenant):
                 log.info("tenant %s: search parameters changed", tenant)
-            self._begun.add(tenant)
+            self._begun[tenant] = stamp
         except Unavailable as error:
             log.warning("tenant %s not available: %s", tenant, error.issues[0].id)
 

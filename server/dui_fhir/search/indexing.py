@@ -29,7 +29,7 @@ class Indexed:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class IndexState:
-    """``complete``: indexed in all current resources. ``stale``: ``(base, code)`` that may have values left over."""
+    """``complete``: indexed in all current resources. ``stale``: ``(base, code)`` that may have values left over, or none yet."""
 
     complete: frozenset[Indexed] = frozenset()
     stale: frozenset[tuple[str, str]] = frozenset()
@@ -52,6 +52,15 @@ class IndexState:
             complete=frozenset((self.complete & now) | {one for one in now if one.base in empty}),
             stale=frozenset(pair for pair in left if pair[0] not in empty),
         )
+
+    def asked(self, guided: Iterable[SearchParameter]) -> "IndexState":
+        """Return the state once every process knows that the values of these are wanted.
+
+        Processes have a package at different moments. Those that know a marker with this state read it after the package
+        came, so all they write is indexed: only then may what was there before be said to be indexed too.
+        """
+        left = {(one.base, one.code) for one in self.pending(guided)}
+        return IndexState(complete=self.complete, stale=self.stale | left)
 
     def finished(self, base: str, done: Iterable[Indexed]) -> "IndexState":
         """Return the state once the resources of a base are indexed again."""

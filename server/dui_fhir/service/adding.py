@@ -17,12 +17,11 @@ from dui_fhir.search.extract import fault
 from dui_fhir.search.indexing import ABSTRACT, IndexState
 from dui_fhir.service.drafts import Draft
 from dui_fhir.service.engine import Call
+from dui_fhir.service.guided import RESERVED, SAMPLES, clashes
 from dui_fhir.service.tuning import TYPE, is_empty
 
 REINDEX: Final = "reindex"
 """``Job.kind`` of the work of indexing again."""
-_RESERVED: Final = "_:$.,|"
-_SAMPLES: Final = {"Resource": "Basic", "DomainResource": "Basic"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,7 +43,7 @@ def issues(call: Call, change: Change) -> tuple[Issue, ...]:
         return ()
     place = change.path or TYPE
     try:
-        parameter = call.engine.tunings.in_force(change.after)
+        parameter = call.engine.tunings.in_force(change.after, call.tuned.guided)
     except ConfigurationError as error:
         return (_invalid(place, error.issues[0].diagnostics),)
     if parameter is None:
@@ -54,30 +53,23 @@ def issues(call: Call, change: Change) -> tuple[Issue, ...]:
 
 def _faults(call: Call, id: str, parameter: SearchParameter, place: str) -> Iterator[Issue]:
     own = {key: p for key, p in call.tuned.own.items() if key != id}
-    registry = SearchRegistry([*call.engine.registry, *own.values()])
-    if any(c in parameter.code for c in _RESERVED):
-        yield _invalid(place, f"code with one of {_RESERVED}")
+    registry = SearchRegistry([*call.engine.registry, *call.tuned.guided, *own.values()])
+    if any(c in parameter.code for c in RESERVED):
+        yield _invalid(place, f"code with one of {RESERVED}")
         return
     if parameter.type == "special":
         yield _invalid(place, "type special has no values to index")
         return
-    clash = next(_clashes(parameter, registry), None)
+    clash = next(clashes(parameter, registry), None)
     if clash is not None:
         yield _clash(place, parameter.code, clash.url)
         return
     if len(own) >= call.engine.settings.search_parameters_max:
         yield _too_many(place, call.engine.settings.search_parameters_max)
     for base in parameter.base:
-        reason = fault(parameter, _SAMPLES.get(base, base), registry)
+        reason = fault(parameter, SAMPLES.get(base, base), registry)
         if reason is not None:
             yield _invalid(f"{place}.expression", f"{base}: {reason}")
-
-
-def _clashes(parameter: SearchParameter, registry: SearchRegistry) -> Iterator[SearchParameter]:
-    if ABSTRACT & set(parameter.base):
-        yield from (other for other in registry if other.code == parameter.code)
-    found = (registry.get(base, parameter.code) for base in parameter.base)
-    yield from (other for other in found if other is not None)
 
 
 def _invalid(place: str, reason: str) -> Issue:
@@ -141,11 +133,12 @@ def adopted(call: Call, drafts: Sequence[Draft]) -> Adopted:
         return Adopted(state=tuned.state, changes=False)
     own = dict(tuned.own)
     for draft in ours:
-        parameter = call.engine.tunings.in_force(draft.resource) if draft.resource is not None else None
         own.pop(draft.id, None)
-        if parameter is not None:
-            own[draft.id] = parameter
-    added = call.engine.tunings.with_own(own.values())
+        if draft.resource is not None:
+            parameter = call.engine.tunings.in_force(draft.resource, tuned.guided)
+            if parameter is not None:
+                own[draft.id] = parameter
+    added = call.engine.tunings.with_own((*tuned.guided, *own.values()))
     written = {draft.type for draft in drafts}
     new = {one.base for one in tuned.state.pending(added)}
     empty = [base for base in sorted(new - written - ABSTRACT) if is_empty(base, call.store)]

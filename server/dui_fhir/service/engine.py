@@ -56,7 +56,7 @@ class Engine:
     @cached_property
     def tunings(self) -> Tunings:
         """The search parameters of each tenant."""
-        return Tunings(self.host.search_parameters(), self.options, self.extractor)
+        return Tunings(self.host.search_parameters(), self.options, self.extractor, self.standards.guides)
 
     def parameters(self, tenant: str, structure: Structure | None) -> Mapping[str, Any]:
         """Return the parameters of the corridors as a structure of a tenant has them (decision D7)."""

@@ -27,7 +27,7 @@ def parsed(call: Call, type: str | None, params: Params, *, lenient: bool | None
         if not call.renewed():
             raise
         found = parse(type, params, _options(call, lenient))
-    if not (call.tuned.own or call.tuned.pending):
+    if not (call.tuned.own or call.tuned.guided or call.tuned.pending):
         return found
     if _concerned(call, found) and call.renewed():
         found = parse(type, params, _options(call, lenient))
@@ -52,7 +52,7 @@ def _options(call: Call, lenient: bool | None) -> SearchOptions:
 
 def _concerned(call: Call, found: ParsedSearch) -> bool:
     """Tell whether the search uses a parameter that others may have changed meanwhile."""
-    codes = {p.code for p in call.tuned.own.values()} | {one.code for one in call.tuned.pending}
+    codes = {p.code for p in (*call.tuned.own.values(), *call.tuned.guided)} | {one.code for one in call.tuned.pending}
     return any(code in codes for _, code in used(found))
 
 

@@ -73,6 +73,11 @@ class Standards:
         self._held: OrderedDict[str, _Held] = OrderedDict()
         self._lock = threading.Lock()
 
+    @property
+    def guides(self) -> Guides:
+        """The packages of the server and of its tenants."""
+        return self._guides
+
     def of(self, tenant: str, *, fresh: bool = False, asked_s: float = inf) -> Standard:
         """Return what a tenant is held to; ``fresh``: as of now, or as seen since ``asked_s`` (``time.monotonic()``).
 

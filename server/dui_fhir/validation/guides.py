@@ -37,6 +37,10 @@ class Known:
     forms: tuple[Resource, ...] = ()
     packages: tuple[Packages, ...] = ()
 
+    def search_parameters(self) -> list[Resource]:
+        """Return the search parameters of the packages: those of the tenant first, the latest version of each package first."""
+        return [r for packages in self.packages for r in reversed(list(packages.others("SearchParameter")))]
+
     def questionnaire(self, url: str, version: str) -> Resource | None:
         """Return a Questionnaire of the plugins, else of the packages; ``version`` empty: the last one there is."""
         packed = (q for packages in self.packages for q in reversed(list(packages.others("Questionnaire"))))
@@ -62,7 +66,7 @@ class Guides:
 
     def of(self, tenant: str | None = None) -> Known:
         """Return what a tenant sees, None = one without packages of its own. The same object as long as nothing changed."""
-        now = self._stamp(tenant)
+        now = self.stamp(tenant)
         with self._lock:
             if self._shared is None or self._shared.stamp[0] != now[0]:
                 self._shared = self._compiled(None, (now[0], 0))
@@ -77,7 +81,8 @@ class Guides:
                 self._own.popitem(last=False)
             return known
 
-    def _stamp(self, tenant: str | None) -> Stamp:
+    def stamp(self, tenant: str | None) -> Stamp:
+        """Return what changes when a package that a tenant sees is added or removed."""
         if self._folder is None:
             return (0, 0)
         return stamp(self._folder), 0 if tenant is None else stamp(tenant_folder(self._folder, tenant))
