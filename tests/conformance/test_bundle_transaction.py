@@ -120,6 +120,44 @@ def test_transaction__reference_by_criteria__finds_the_one(fhir: Fhir) -> None:
     assert fhir.count("Flag") == 1
 
 
+def test_transaction__reference_by_criteria__is_resolved_on_what_the_entries_leave(fhir: Fhir) -> None:
+    """http.html#trules: conditional references come after the writes."""
+    flag = _entry("POST", "Flag", _flag("Patient?identifier=urn:test|1"))
+    created = fhir.transaction(flag, _entry("POST", "Patient", _patient()))
+    made = _references(created)[1]
+    assert fhir.get(_references(created)[0]).json["subject"]["reference"] == made
+
+    again = fhir.transaction(flag, _entry("POST", "Patient", _patient()))
+    assert (again.status_code, _codes(again)) == (412, ["core-multiple-matches"])
+    replaced = fhir.transaction(flag, _entry("PUT", made, _patient("autre", id=made.partition("/")[2])))
+    assert (replaced.status_code, _codes(replaced)) == (412, ["core-conditional-reference"])
+    gone = fhir.transaction(flag, _entry("DELETE", made))
+    assert (gone.status_code, _codes(gone)) == (412, ["core-conditional-reference"])
+    moved = fhir.transaction(flag, _entry("DELETE", made), _entry("PUT", "Patient/nouveau", _patient(id="nouveau")))
+    stored = moved.json["entry"][0]["response"]["location"]
+    assert fhir.get(stored).json["subject"]["reference"] == "Patient/nouveau"
+
+
+def test_transaction__condition_that_does_not_hold__names_its_entry(fhir: Fhir) -> None:
+    kept = fhir.create(_patient())
+    path = f"Patient/{kept['id']}"
+
+    answer = fhir.transaction(_entry("POST", "Patient", _patient("2")), _entry("PUT", path, kept, ifMatch='W/"7"'))
+
+    assert (answer.status_code, _codes(answer)) == (412, ["core-if-match-stale"])
+    assert answer.json["issue"][0]["expression"] == ["Bundle.entry[1]"]
+
+
+def test_transaction__reference_by_criteria__through_a_conditional_create_is_that_one(fhir: Fhir) -> None:
+    flag = _entry("POST", "Flag", _flag("Patient?identifier=urn:test|1"))
+    person = _entry("POST", "Patient", _patient(), ifNoneExist="identifier=urn:test|1")
+
+    first, second = (_references(fhir.transaction(person, flag)) for _ in range(2))
+
+    assert first[0] == second[0]
+    assert [fhir.get(answer[1]).json["subject"]["reference"] for answer in (first, second)] == [first[0]] * 2
+
+
 def test_transaction__order__is_delete_create_update_then_read_and_answers_keep_theirs(fhir: Fhir) -> None:
     old = fhir.create(_patient("old"))
     kept = fhir.create(_patient("kept"))

@@ -3,7 +3,7 @@
 Source: FHIR R4, search.html; the comparators are those of :mod:`dui_fhir.domain.query`.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cmp_to_key
 from typing import Any, TypeAlias
@@ -64,6 +64,22 @@ Referrers: TypeAlias = Callable[[str, str, str, str], Iterable[Entry]]
 def matches(node: Node, entry: Entry, lookup: Lookup, referrers: Referrers) -> bool:
     """Return whether the resource satisfies the node."""
     return _Evaluation(lookup, referrers).holds(node, entry)
+
+
+def parts(node: Node) -> Iterator[Node]:
+    """Yield a node and all those inside it that speak of the same resource."""
+    yield node
+    match node:
+        case AllOf(nodes) | AnyOf(nodes) | SameGroup(nodes):
+            for child in nodes:
+                yield from parts(child)
+        case Not(child):
+            yield from parts(child)
+
+
+def alone(node: Node) -> bool:
+    """Tell whether one resource suffices to judge a node: no chain, no ``_has``."""
+    return not any(isinstance(part, Chain | Has) for part in parts(node))
 
 
 def page(entries: Iterable[Entry], query: Query) -> tuple[list[Entry], Cursor | None, int | None]:

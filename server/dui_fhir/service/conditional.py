@@ -1,11 +1,14 @@
 """Criteria instead of an id. Source: FHIR R4, http.html#ccreate, #cond-update, #3.1.0.7.1 (conditional delete)."""
 
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import parse_qsl
 
+from dui_fhir.domain.change import Resource
 from dui_fhir.domain.errors import PreconditionFailed
 from dui_fhir.domain.plan import MatchesAre
 from dui_fhir.domain.version import Version
+from dui_fhir.search import match
 from dui_fhir.service.engine import Call
 from dui_fhir.service.incomplete import relied_on
 from dui_fhir.service.message import Params
@@ -51,6 +54,41 @@ def find_all(call: Call, type: str, params: Params, most: int) -> tuple[Version,
     return page.matches
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FoundAfter:
+    """The id of the one match, or None; and the precondition on what is there before."""
+
+    id: str | None
+    precondition: MatchesAre
+
+
+def find_after(
+    call: Call, type: str, criteria: str, *, gone: Sequence[str], made: Callable[[], Iterable[match.Entry]], path: str
+) -> FoundAfter:
+    """Return what criteria designate once some resources of ``type`` are gone or replaced (``gone``, ids) and others ``made``.
+
+    Criteria that pass through other resources are judged on what is stored alone. Raises: as :func:`find`.
+    """
+    parsed = relied_on(call, type, _criteria(query_params(criteria), [path]))
+    query = replace(parsed.query, limit=2 + len(gone), sort=())
+    stored = [version.id for version in call.store.search(query).matches]
+    matching = [id for id in stored if id not in gone]
+    if match.alone(parsed.query.where):
+        matching += [one.id for one in made() if match.matches(parsed.query.where, one, lambda *_: None, lambda *_: ())]
+    if len(matching) > 1:
+        raise _several(type, [path])
+    precondition = MatchesAre(query=replace(query, limit=2), ids=tuple(stored[:2]))
+    return FoundAfter(id=matching[0] if matching else None, precondition=precondition)
+
+
+def candidate(call: Call, resource: Resource) -> match.Entry:
+    """Return a resource about to be stored as criteria judge it."""
+    index = call.tuned.extractor.extract(resource, bases=(call.request.base_url,))
+    return match.Entry(
+        type=resource["resourceType"], id=resource["id"], instant_ms=call.engine.clock.now_ms(), index=index
+    )
+
+
 def find_params(call: Call, type: str, params: Params, path: str = "") -> Found:
     """Same, with decoded parameters."""
     where = [path] if path else []
@@ -58,15 +96,19 @@ def find_params(call: Call, type: str, params: Params, path: str = "") -> Found:
     query = replace(relied_on(call, type, wanted).query, limit=2, sort=())
     matches = call.store.search(query).matches
     if len(matches) > 1:
-        raise PreconditionFailed.of(
-            "core-multiple-matches",
-            f"Les critères désignent plusieurs ressources {type} : précisez-les.",
-            "conditional criteria match several resources",
-            where,
-            code="multiple-matches",
-        )
+        raise _several(type, where)
     version = matches[0] if matches else None
     return Found(version=version, precondition=MatchesAre(query=query, ids=tuple(m.id for m in matches)))
+
+
+def _several(type: str, where: list[str]) -> PreconditionFailed:
+    return PreconditionFailed.of(
+        "core-multiple-matches",
+        f"Les critères désignent plusieurs ressources {type} : précisez-les.",
+        "conditional criteria match several resources",
+        where,
+        code="multiple-matches",
+    )
 
 
 def _criteria(params: Params, where: list[str]) -> Params:

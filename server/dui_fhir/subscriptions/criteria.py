@@ -4,7 +4,6 @@ A change is judged in the writing process, on the values extracted from it: what
 the instant of the write is refused when the subscription is made, not silently never true.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from urllib.parse import parse_qsl
 
@@ -12,7 +11,7 @@ from dui_fhir.definitions import resource_types
 from dui_fhir.domain.change import Resource
 from dui_fhir.domain.errors import BadRequest
 from dui_fhir.domain.index import IndexValues
-from dui_fhir.domain.query import AllOf, AnyOf, Chain, Has, LastUpdatedIs, Node, Not, SameGroup
+from dui_fhir.domain.query import LastUpdatedIs, Node
 from dui_fhir.search import match
 from dui_fhir.search.match import Entry
 from dui_fhir.search.options import SearchOptions
@@ -59,23 +58,13 @@ def compile_criteria(text: str, options: SearchOptions) -> Criteria:
         if name.partition(":")[0] in _NOT_CRITERIA:
             raise _refused(f"« {name[:40]} » n'est pas un critère", "result parameter in criteria")
     node = parse(type, params, replace(options, lenient=False)).query.where
-    if any(isinstance(part, Chain | Has) for part in _parts(node)):
+    if not match.alone(node):
         raise _refused(
             "les critères qui passent par d'autres ressources ne sont pas admis", "chain or _has in criteria"
         )
-    if any(isinstance(part, LastUpdatedIs) for part in _parts(node)):
+    if any(isinstance(part, LastUpdatedIs) for part in match.parts(node)):
         raise _refused("_lastUpdated n'est pas admis", "_lastUpdated in criteria")
     return Criteria(type=type, node=node)
-
-
-def _parts(node: Node) -> Iterator[Node]:
-    yield node
-    match node:
-        case AllOf(nodes) | AnyOf(nodes) | SameGroup(nodes):
-            for child in nodes:
-                yield from _parts(child)
-        case Not(child):
-            yield from _parts(child)
 
 
 def _refused(why: str, diagnostics: str) -> BadRequest:

@@ -1,7 +1,8 @@
 """transaction: all entries or none. Source: FHIR R4, http.html#trules.
 
-Order of effect: DELETE, POST, PUT and PATCH, then GET. The answer keeps the order of the request. GET entries read what
-the transaction left; a failed one tells so in its own entry, because the rest is durable by then.
+Order of effect: DELETE, POST, PUT and PATCH, then GET; references by criteria are resolved on what the writes leave. The answer
+keeps the order of the request. GET entries read what the transaction left; a failed one tells so in its own entry, because the
+rest is durable by then.
 """
 
 from collections.abc import Iterable
@@ -13,6 +14,7 @@ from dui_fhir.domain.ids import new_id
 from dui_fhir.domain.issues import Issue, outcome
 from dui_fhir.domain.plan import Precondition
 from dui_fhir.domain.version import Version
+from dui_fhir.search.match import Entry as Candidate
 from dui_fhir.service import answers, conditional, content, delete, patch, read, update
 from dui_fhir.service.bundle import batch
 from dui_fhir.service.bundle.entry import Entry, read_all
@@ -44,6 +46,11 @@ class _Step:
     @property
     def reference(self) -> str:
         return f"{self.type}/{self.id}"
+
+    @property
+    def writes(self) -> bool:
+        """False for a conditional create that found its resource."""
+        return self.entry.method != "POST" or self.before is None
 
 
 def transaction(call: Call, bundle: Resource) -> list[bytes]:
@@ -160,7 +167,7 @@ def _build(call: Call, steps: list[_Step]) -> Drafts:
     _check_located(steps)
     names, more = _name_all(call, steps)
     for step in steps:
-        step.draft = _draft(call, step, names)
+        step.draft = _told(call, step, names)
     drafts = [s.draft for s in _in_order(steps) if s.draft is not None]
     return Drafts(drafts=drafts, preconditions=[*preconditions, *more])
 
@@ -192,8 +199,8 @@ def _locate(call: Call, step: _Step) -> list[Precondition]:
 def _check_located(steps: list[_Step]) -> None:
     seen: dict[str, Entry] = {}
     for step in steps:
-        if step.entry.method == "POST" and step.before is not None:
-            continue  # a conditional create that found its resource writes nothing
+        if not step.writes:
+            continue
         first = seen.setdefault(step.reference, step.entry)
         if first is not step.entry:
             raise Unprocessable([_duplicate(first, step.entry)])
@@ -211,25 +218,49 @@ def _name_all(call: Call, steps: list[_Step]) -> tuple[Names, list[Precondition]
             targets[full_url] = step.reference
     criteria: dict[str, str] = {}
     preconditions: list[Precondition] = []
+    after = _After(call, steps)
     for step in steps:
         for text in sorted(conditional_references(step.entry.resource) - set(criteria)):
-            criteria[text], precondition = _referenced(call, text, step.entry)
+            criteria[text], precondition = _referenced(call, text, step.entry, after)
             preconditions.append(precondition)
     return Names(targets=targets, criteria=criteria, base_url=base), preconditions
 
 
-def _referenced(call: Call, text: str, entry: Entry) -> tuple[str, Precondition]:
+class _After:
+    """What the entries leave, by type: what is no longer as stored, and what is there instead (http.html#trules, step 5)."""
+
+    def __init__(self, call: Call, steps: list[_Step]) -> None:
+        self._call, self._steps = call, steps
+        self._made: dict[str, list[Candidate]] = {}
+
+    def gone(self, type: str) -> list[str]:
+        """Return the ids that the entries delete or replace."""
+        return [s.id for s in self._steps if s.type == type and s.entry.method in ("PUT", "DELETE")]
+
+    def made(self, type: str) -> list[Candidate]:
+        """Return what the entries create or replace; patches are not looked into."""
+        if type not in self._made:
+            made = [s for s in self._steps if s.type == type and s.entry.method in ("POST", "PUT") and s.writes]
+            self._made[type] = [
+                conditional.candidate(self._call, {**(s.entry.resource or {}), "id": s.id}) for s in made
+            ]
+        return self._made[type]
+
+
+def _referenced(call: Call, text: str, entry: Entry, after: _After) -> tuple[str, Precondition]:
     type = text.partition("?")[0]
     _check_reference_type(type, entry)
-    found = conditional.find(call, type, text, entry.at)
-    if found.version is None:
+    found = conditional.find_after(
+        call, type, text, gone=after.gone(type), made=lambda: after.made(type), path=entry.at
+    )
+    if found.id is None:
         raise PreconditionFailed.of(
             "core-conditional-reference",
             f"Une référence par critères ne désigne aucune ressource {type}.",
             "conditional reference without match",
             [entry.at],
         )
-    return f"{type}/{found.version.id}", found.precondition
+    return f"{type}/{found.id}", found.precondition
 
 
 def _check_reference_type(type: str, entry: Entry) -> None:
@@ -239,11 +270,20 @@ def _check_reference_type(type: str, entry: Entry) -> None:
         raise BadRequest([replace(issue, expression=(entry.at,)) for issue in error.issues]) from None
 
 
+def _told(call: Call, step: _Step, names: Names) -> Draft | None:
+    """Return the draft of an entry; what refuses it names the entry."""
+    try:
+        return _draft(call, step, names)
+    except DuiError as error:
+        where = (step.entry.where,)
+        raise type(error)([replace(issue, expression=issue.expression or where) for issue in error.issues]) from None
+
+
 def _draft(call: Call, step: _Step, names: Names) -> Draft | None:
     entry = step.entry
     if entry.method == "DELETE":
         return _placed(delete.draft(step.before, entry.conditions, entry.at), entry)
-    if entry.method == "POST" and step.before is not None:
+    if not step.writes:
         return None
     if entry.method == "PATCH":
         document = patch.of_entry(call, entry.resource or {}, entry.at)
