@@ -18,6 +18,7 @@ from dui_fhir.plugin_host import PluginHost
 from dui_fhir.ports import Connector, Store, Stores
 from dui_fhir.service import own_parameters, standards, tenant_settings
 from dui_fhir.service.engine import Engine
+from dui_fhir.service.guided import guided
 from dui_fhir.service.publication import publish_questionnaires
 from dui_fhir.service.structures import list_structures, register
 from dui_fhir.settings import Settings
@@ -223,6 +224,19 @@ def reindex(settings: Settings, tenant: str | None, *, told: Callable[[str], Non
                 told(f"{name} : tous les paramètres de recherche sont indexés.")
     finally:
         engine.stores.close()
+
+
+def guided_parameters(settings: Settings, tenant: str | None) -> list[str]:
+    """Return one French line per search parameter of the packages that all tenants see, or that one sees: in force, or why not.
+
+    Reads no store.
+    """
+    host = PluginHost.load(settings)
+    found = guided(app.guides_of(settings, host).of(tenant).search_parameters(), app.registry_of(host))
+    lines = [f"recherche par « {p.code} » ({', '.join(p.base)})" for p in found.parameters]
+    return lines + [
+        f"paramètre de recherche laissé de côté : {url} ({reason})" for url, reason in found.left_out.items()
+    ]
 
 
 def index_progress(settings: Settings) -> list[str]:

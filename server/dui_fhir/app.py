@@ -20,7 +20,7 @@ from dui_fhir.access.open_door import OpenDoor
 from dui_fhir.bulk.folder import Folders
 from dui_fhir.bulk.operations import deferral
 from dui_fhir.bulk.operations import operations as bulk
-from dui_fhir.definitions import search_parameters
+from dui_fhir.definitions import SearchRegistry, search_parameters
 from dui_fhir.documents.renderer import TypstRenderer
 from dui_fhir.domain.clock import SystemClock
 from dui_fhir.domain.errors import ConfigurationError
@@ -62,8 +62,8 @@ def build_engine(
     ``stores``, ``clock`` and ``host`` replace those of the settings. Raises: ConfigurationError: the server does not start.
     """
     host = host or PluginHost.load(settings)
-    registry = search_parameters().with_extra(host.search_parameters())
-    guides = _guides(settings, host)
+    registry = registry_of(host)
+    guides = guides_of(settings, host)
     options = SearchOptions.of(settings, registry=registry, terminology=guides.of().terminology)
     folders = Folders(bulk_folder(settings))
     stores = stores or host.choose_store(settings) or open_stores(settings, writer=writer)
@@ -95,7 +95,13 @@ def build_engine(
     )
 
 
-def _guides(settings: Settings, host: PluginHost) -> Guides:
+def registry_of(host: PluginHost) -> SearchRegistry:
+    """Return the search parameters of R4 and of the plugins."""
+    return search_parameters().with_extra(host.search_parameters())
+
+
+def guides_of(settings: Settings, host: PluginHost) -> Guides:
+    """Return the packages of the server and of its tenants."""
     preferred = dict(line.split(" ", 1) for line in settings.validation_preferred)
     return Guides(ig_folder(settings), host.definitions(), preferred)
 

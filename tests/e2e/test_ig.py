@@ -3,6 +3,7 @@
 import io
 import json
 import tarfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,20 @@ PROFILE = {
 }
 
 
-def _package(path: Path) -> Path:
+SEARCH = {
+    "resourceType": "SearchParameter",
+    "url": "urn:test:SearchParameter/surnom",
+    "name": "Surnom",
+    "status": "active",
+    "code": "surnom",
+    "base": ["Patient"],
+    "type": "string",
+    "expression": "Patient.name.where(use='nickname').given",
+}
+CLASH = {**SEARCH, "url": "urn:test:SearchParameter/autre", "code": "name"}
+
+
+def _package(path: Path, **resources: dict[str, Any]) -> Path:
     manifest = {
         "name": "test.ig",
         "version": "1.0.0",
@@ -38,9 +52,10 @@ def _package(path: Path) -> Path:
         "dependencies": {"hl7.absent": "1.0.0"},
     }
     with tarfile.open(path, "w:gz") as archive:
-        for name, content in (("package/package.json", manifest), ("package/StructureDefinition-colour.json", PROFILE)):
+        files = {"package": manifest, **(resources or {"StructureDefinition-colour": PROFILE})}
+        for name, content in files.items():
             data = json.dumps(content).encode()
-            member = tarfile.TarInfo(name)
+            member = tarfile.TarInfo(f"package/{name}.json")
             member.size = len(data)
             archive.addfile(member, io.BytesIO(data))
     return path
@@ -66,6 +81,34 @@ def test_ig_add__package__is_listed_and_its_profile_is_followed(
     assert accepted.status_code == 201
     assert cli("ig", "remove", "test.ig#1.0.0", "--data", data).returncode == 0
     assert cli("ig", "remove", "test.ig#1.0.0", "--data", data).returncode == 1
+
+
+def test_ig_add__search_parameters__serve_a_running_server_until_the_package_goes(
+    tmp_path: Path, cli: Callable[..., Any], make_server: Callable[..., Any]
+) -> None:
+    server = make_server(environment={"DUI_FHIR_WORKER_EMBEDDED": "true"}).start()
+    person = {"resourceType": "Patient", "name": [{"use": "nickname", "given": ["Loulou"]}]}
+    assert server.client.post("/fhir/Patient", json=person).status_code == 201
+    assert server.client.get("/fhir/Patient?surnom=loulou").status_code == 400
+
+    added = cli("ig", "add", str(_package(tmp_path / "p.tgz", a=SEARCH, b=CLASH)), "--data", str(server.data))
+
+    assert added.returncode == 0, added.stderr
+    assert "recherche par « surnom » (Patient)" in added.stdout
+    assert f"laissé de côté : {CLASH['url']}" in added.stdout
+    assert _total_once_indexed(server, "surnom=loulou") == 1
+    assert cli("ig", "remove", "test.ig#1.0.0", "--data", str(server.data)).returncode == 0
+    assert server.client.get("/fhir/Patient?surnom=loulou").status_code == 400
+
+
+def _total_once_indexed(server: Any, search: str) -> int:
+    """The search says that its index is incomplete until the background work is done."""
+    for _ in range(100):
+        body = server.client.get(f"/fhir/Patient?{search}").json()
+        if not any(e["search"]["mode"] == "outcome" for e in body.get("entry", ())):
+            return int(body["total"])
+        time.sleep(0.2)
+    raise AssertionError(body)
 
 
 def test_ig_add__not_a_package__is_refused_in_french(tmp_path: Path, cli: Callable[..., Any]) -> None:

@@ -43,7 +43,12 @@ def folder_of(config: Path | None, tenant: str | None, *, known: bool = False, *
 @options.data
 @options.config
 def add(files: tuple[Path, ...], tenant: str | None, config: Path | None, **flags: Any) -> None:
-    """Ajoute des paquets. La même version remplace la précédente ; plusieurs versions cohabitent."""
+    """Ajoute des paquets. La même version remplace la précédente ; plusieurs versions cohabitent.
+
+    Les paramètres de recherche d'un paquet entrent en vigueur, sauf ceux que le serveur a déjà (même adresse) et ceux qu'il ne peut
+    pas indexer, qui sont nommés. Un serveur en marche indexe en arrière-plan ce qui fut écrit avant eux.
+    """
+    from dui_fhir import administration
     from dui_fhir.validation.packages import add as add_package
 
     folder = folder_of(config, tenant, known=True, **flags)
@@ -53,6 +58,9 @@ def add(files: tuple[Path, ...], tenant: str | None, config: Path | None, **flag
         click.echo(f"{package.key} ajouté ({counts or 'aucune ressource'}).")
         for missing in package.missing:
             click.echo(f"  dépendance absente : {missing}")
+        if "SearchParameter" in package.counts:
+            for line in administration.guided_parameters(options.settings_from(config, **flags), tenant):
+                click.echo(f"  {line}")
 
 
 @command.command("list")
