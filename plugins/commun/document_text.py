@@ -62,11 +62,13 @@ def orderly(value: Any) -> Any:
 
 
 def _has_shape(name: str, value: Any) -> bool:
-    if name in ("extension", "identifier", "name", "coding"):
+    if name in ("extension", "identifier", "name", "coding", "item", "answer"):
         return isinstance(value, list) and all(isinstance(v, dict) for v in value)
+    if name in ("linkId", "valueBoolean"):
+        return isinstance(value, str if name == "linkId" else bool)
     if name == "given":
         return isinstance(value, list) and all(isinstance(v, str) for v in value)
-    return isinstance(value, dict) if name == "period" else True
+    return isinstance(value, dict) if name in ("period", "valueCoding") else True
 
 
 def part(value: Any, *path: str) -> Any:

@@ -8,7 +8,7 @@ the project's objectives. Nothing here raises for odd data: what cannot be read 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
-from dui_fhir.api import Context, Reader, Reference, Resource
+from dui_fhir.api import AggirComplete, Context, Reader, Reference, Resource, aggir_grid, evaluate_aggir
 
 from .document_head import ins_of, is_protected, may_be_printed, person_of, structure_of
 from .document_text import (  # fmt: skip
@@ -17,6 +17,7 @@ from .document_text import (  # fmt: skip
     date,
     human_name,
     items,
+    orderly,
     part,
     period,
     status,
@@ -249,7 +250,7 @@ class _Project:
             "title": questionnaire_title(text(response.get("questionnaire"))),
             "date": date(response.get("authored")),
             "status": status(response),
-            "result": result_of(response),
+            "result": result_of(response, self.context),
             "author": self._who(response.get("source")) or self._who(response.get("author")),
         }
 
@@ -381,15 +382,25 @@ def questionnaire_title(canonical: str) -> str:
     return known.get(name, name or "Évaluation")
 
 
-def result_of(response: Resource) -> str:
-    """Return the answer to ``resultat-eval``: ``GIR 3``."""
+def result_of(response: Resource, context: Context | None = None) -> str:
+    """Return the answer to ``resultat-eval``: ``GIR 3``; else the GIR that a complete grid gives: ``GIR 3 (calculé)``."""
     for item in items(response.get("item")):
         if item.get("linkId") == "resultat-eval":
             answers = items(item.get("answer"))
             value = value_of(answers[0]) if answers else None
             words = concept(value) if isinstance(value, dict) else text(value)
-            return words.replace("GIR-", "GIR ")
-    return ""
+            if words:
+                return words.replace("GIR-", "GIR ")
+    return _computed(response, context)
+
+
+def _computed(response: Resource, context: Context | None) -> str:
+    if aggir_grid(response) is None:
+        return ""
+    table = context.parameters.get("commun.aggir_modalites") if context is not None else None
+    sound = orderly(response)
+    found = evaluate_aggir(sound, table) if table else evaluate_aggir(sound)
+    return f"GIR {found.gir} (calculé)" if isinstance(found, AggirComplete) else ""
 
 
 def _is_bare_number(title: str) -> bool:

@@ -22,9 +22,9 @@ def newest(record: Record) -> Blocks:
     """Newest result of each grid of the person."""
     found: dict[str, Resource] = {}
     for response in sorted(record.of("QuestionnaireResponse"), key=lambda r: text(r.get("authored"))):
-        if text(response.get("status")) in _DONE and result_of(response):
+        if text(response.get("status")) in _DONE and result_of(response, record.context):
             found[text(response.get("questionnaire")).partition("|")[0]] = response
-    rows = [[_title(r), result_of(r), date(r.get("authored"))] for r in record.use(found.values())]
+    rows = [[_title(r), result_of(r, record.context), date(r.get("authored"))] for r in record.use(found.values())]
     return table(("Évaluation", "Résultat", "Date"), sorted(rows), (2.4, 1.4, 1))
 
 
@@ -63,7 +63,7 @@ def _who(response: Resource, element: str, record: Record) -> str:
 
 def result(record: Record) -> Blocks:
     """The result: GIR, score."""
-    return fields(("Résultat", result_of(record.target)))
+    return fields(("Résultat", result_of(record.target, record.context)))
 
 
 def answers(record: Record) -> Blocks:

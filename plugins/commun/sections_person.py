@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from dui_fhir.api import LegalMeasure, Resource
+from dui_fhir.api import LegalMeasure, Resource, age_at, day_of
 
 from .document_blocks import Blocks, bullets, fields, note, sub, table, words
 from .document_head import is_protected
@@ -70,10 +70,18 @@ def trusted(record: Record) -> Blocks:
 
 def representatives(record: Record) -> Blocks:
     """Legal representatives, and the measures in force: type, scope, dates; never motives nor content."""
-    found = [r for r in _related(record) if codes(r.get("relationship")) & (REPRESENTATIVES | PARENTS)]
+    kinds = REPRESENTATIVES if _is_adult(record) else REPRESENTATIVES | PARENTS
+    found = [r for r in _related(record) if codes(r.get("relationship")) & kinds]
     rows = [_line(r) for r in record.use(found)]
     blocks = table(("Nom", "Qualité", "Téléphone"), [r for r in rows if r[0]], (2, 1.6, 1.4))
     return [*blocks, *bullets([measure_line(m) for m in record.measures])]
+
+
+def _is_adult(record: Record) -> bool:
+    """True for a person known to be of age: her parents no longer represent her."""
+    born = day_of(record.patient.get("birthDate"))
+    majority = int(record.context.parameters["commun.majorite_ans"])
+    return born is not None and age_at(born, record.context.now.date()) >= majority
 
 
 def measure_line(measure: LegalMeasure) -> str:

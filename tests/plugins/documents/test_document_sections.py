@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from dui_fhir.domain import aggir_response
 from dui_fhir.domain.change import Resource
 from dui_fhir.plugin_host import PluginHost
 
@@ -296,6 +297,23 @@ def test_evaluation__aggir__result_apart_from_the_answers(sections: Sections) ->
     found = sections(next(r for r in health() if r["id"] == "gir"), kind="grille-aggir")
     assert "GIR 2" in shown(found["resultat"]["blocks"])
     assert found["reponses"]["blocks"][0]["rows"] == [["Transferts", "Ne fait pas"]]
+
+
+def test_evaluation__aggir_without_its_result__the_one_that_the_server_computes(sections: Sections) -> None:
+    grid = aggir_response.build("AACCBBCC", subject="Patient/p", identifier="x/1-EVAL-1")
+    found = sections({**grid, "id": "sans-resultat", "subject": PERSON}, kind="grille-aggir")
+    assert "GIR 2 (calculé)" in shown(found["resultat"]["blocks"])
+
+
+@pytest.mark.parametrize(("born", "printed"), [("2015-01-01", True), ("1950-01-01", False), (None, True)])
+def test_representatives__parents__of_a_minor_only(sections: Sections, born: str | None, printed: bool) -> None:
+    parent = {"resourceType": "RelatedPerson", "id": "parent", "patient": PERSON, "name": [{"family": "Durand"}],
+              "relationship": [concept("Père", "FTH", "urn:dui-fhir:relationship")]}  # fmt: skip
+    person = {**PATIENT, "birthDate": born}
+    if born is None:
+        del person["birthDate"]
+    found = sections(person, parent, kind="synthese")
+    assert ("DURAND" in shown(found["representants"]["blocks"])) is printed
 
 
 def test_child_project__measure_and_domains__decision_with_motives_and_each_domain(sections: Sections) -> None:

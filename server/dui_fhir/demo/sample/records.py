@@ -7,7 +7,7 @@ from random import Random
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from dui_fhir.demo.sample.names import AIMS, MEDICATIONS, NOTES, WISHES
+from dui_fhir.demo.sample.names import AIMS, MEDICATIONS, NOTES, PROFESSIONALS, WISHES
 from dui_fhir.demo.sample.people import Person, patient
 from dui_fhir.domain import aggir_response
 from dui_fhir.domain.change import Resource
@@ -80,13 +80,20 @@ class File:
         """Somebody close."""
         link = {
             "system": "http://terminology.hl7.org/CodeSystem/v3-RoleCode",
-            "code": self._random.choice(("CHILD", "SIS", "BRO", "PRN")),
+            "code": self._random.choice(self._close()),
         }
         phone = f"06{self._random.randint(0, 99_999_999):08d}"
         return self._resource(
             "RelatedPerson", "proche", patient=self.subject, relationship=[{"coding": [link]}],
             name=[{"family": self.who.family, "given": ["Camille"]}], telecom=[{"system": "phone", "value": phone}],
         )  # fmt: skip
+
+    def _close(self) -> tuple[str, ...]:
+        """Who may be close to her, by her age."""
+        years = (self.where.today - self.who.born).days // 365
+        if years < 18:
+            return ("MTH", "FTH")
+        return ("CHILD", "SIS", "BRO") if years > 60 else ("SIS", "BRO", "PRN")
 
     def dossier(self) -> Resource:
         """The file's own steps."""
@@ -109,7 +116,10 @@ class File:
 
     def care_team(self) -> Resource:
         """The professionals around the person."""
-        members = [{"member": {"reference": reference}} for reference in self.where.team.values()]
+        members = [
+            {"role": [{"text": profession}], "member": {"reference": self.where.team[role]}}
+            for _, profession, role in PROFESSIONALS
+        ]
         return self._resource(
             "CareTeam",
             "equipe",
