@@ -321,3 +321,26 @@ def test_conditional_read__deleted_or_absent__is_still_410_or_404(fhir: Fhir) ->
 
     assert fhir.get(f"Patient/{id}", headers={"If-None-Match": 'W/"2"'}).status_code == 410
     assert fhir.get("Patient/absent", headers={"If-None-Match": "*"}).status_code == 404
+
+
+# versions of FHIR: http.html#version-parameter
+
+
+@pytest.mark.parametrize("version", ["4.0", '"4.0"', "4.0.1"])
+def test_fhir_version__of_this_server__is_served(fhir: Fhir, version: str) -> None:
+    media = f"application/fhir+json; fhirVersion={version}"
+    created = fhir.post("Patient", {"resourceType": "Patient"}, headers={"Content-Type": media, "Accept": media})
+
+    assert created.status_code == 201
+    assert fhir.get(f"Patient/{created.json['id']}", headers={"Accept": media}).status_code == 200
+
+
+def test_fhir_version__of_another_release__is_415_or_406(fhir: Fhir) -> None:
+    older = "application/fhir+json; fhirVersion=3.0"
+    sent = fhir.post("Patient", {"resourceType": "Patient"}, headers={"Content-Type": older})
+    id = fhir.create({"resourceType": "Patient"})["id"]
+
+    assert (sent.status_code, _codes(sent)) == (415, ["core-fhir-version"])
+    assert fhir.get(f"Patient/{id}", headers={"Accept": older}).status_code == 406
+    both = fhir.get(f"Patient/{id}", headers={"Accept": f"{older}, application/fhir+xml;q=0.5"})
+    assert (both.status_code, both.headers["Content-Type"].split(";")[0]) == (200, "application/fhir+xml")

@@ -208,3 +208,26 @@ def test_history__since_the_future__is_empty_and_nonsense_is_refused(fhir: Fhir)
     assert "entry" not in fhir.get("_history?_since=2999-01-01").json
     assert fhir.get("_history?_since=hier").status_code == 400
     assert fhir.get("_history?nom=x").status_code == 400
+
+
+def test_binary__written_in_its_own_type__is_read_back_byte_for_byte(fhir: Fhir) -> None:
+    """binary.html#rest: what is not FHIR is the content itself; X-Security-Context says who may see it."""
+    data = bytes(range(256))
+    person = fhir.create({"resourceType": "Patient"})
+    context = f"Patient/{person['id']}"
+
+    made = fhir.post("Binary", data, headers={"Content-Type": "image/png", "X-Security-Context": context})
+    path = f"Binary/{made.json['id']}"
+    again = fhir.put(path, data[::-1], headers={"Content-Type": "application/octet-stream", "If-Match": 'W/"1"'})
+    native = fhir.get(path, headers={"Accept": "application/octet-stream"})
+
+    assert (made.status_code, made.json["contentType"]) == (201, "image/png")
+    assert made.json["securityContext"] == {"reference": context}
+    assert (again.status_code, native.data) == (200, data[::-1])
+    first = fhir.get(f"{path}/_history/1", headers={"Accept": "image/png"})
+    assert (first.data, first.headers["X-Security-Context"]) == (data, context)
+
+
+def test_binary__empty_or_of_another_type__is_refused(fhir: Fhir) -> None:
+    assert _codes(fhir.post("Binary", b"", headers={"Content-Type": "image/png"})) == ["core-body-missing"]
+    assert fhir.post("Patient", b"x", headers={"Content-Type": "image/png"}).status_code == 415

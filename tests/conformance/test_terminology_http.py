@@ -94,6 +94,7 @@ def test_search__in_and_below__by_terminology(client: FlaskClient) -> None:
         assert call(client, "RelatedPerson", {**related, "relationship": relation}).status_code == 201
     assert call(client, f"RelatedPerson?relationship:below={ROLES}|PRN&_summary=count").json["total"] == 2
     assert call(client, f"RelatedPerson?relationship:below={ROLES}|MTH&_summary=count").json["total"] == 1
+    assert client.get("/fhir/Patient?gender:in=https://essai.example/ValueSet/inconnu").status_code == 400
     found = call(client, f"Patient?gender:in={GENDER}&_summary=count")
     assert found.status_code == 200, found.text
     assert found.json["total"] == 2

@@ -33,6 +33,7 @@ def kept_of(request: ServiceRequest) -> dict[str, Any]:
     return {
         "method": request.method,
         "media": request.media,
+        "security_context": request.security_context,
         "conditions": asdict(request.conditions),
         "prefer": {"answer": request.prefer.answer, "handling": request.prefer.handling},
         "request_key": request.request_key,
@@ -68,6 +69,7 @@ def asked(call: Call, folder: Folder) -> ServiceRequest:
         call.request,
         method=kept["method"],
         media=kept["media"],
+        security_context=kept.get("security_context", ""),
         body=folder.body.read_bytes(),
         conditions=Conditions(**kept["conditions"]),
         prefer=Prefer(**kept["prefer"]),

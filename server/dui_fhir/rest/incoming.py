@@ -29,7 +29,7 @@ def service_request(
     params = decoded(request.query_string, "core-url-encoding", settings.url_params_max)
     path = path.strip("/")
     body = _body(request, settings.body_bytes_max) if request.method in ("POST", "PUT", "PATCH", "DELETE") else b""
-    media = negotiation.media_type(request.headers.get("Content-Type", ""))
+    media = negotiation.sent(request.headers.get("Content-Type", ""))
     if path.endswith("_search") and request.method == "POST":
         params, body = (*params, *_form(body, media, settings.url_params_max)), b""
     accept = request.headers.get("Accept", "")
@@ -49,6 +49,7 @@ def service_request(
         accept=accept if wanted == "native" else "",
         conditions=_conditions(request),
         prefer=prefer(request.headers.getlist("Prefer")),
+        security_context=request.headers.get("X-Security-Context", ""),
         actor=actor(Headers(request.environ)),
     )
 

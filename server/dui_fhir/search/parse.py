@@ -164,6 +164,8 @@ class _Parser:
             if not value:
                 raise faults.empty(name)
             return list_node(value) if name == "_list" else filter_node(type, value, self._criteria, self._options)
+        if name == "_has":
+            name = "_has:"
         try:
             return self._criteria.node(type, name, value)
         except faults.UnknownParameter:

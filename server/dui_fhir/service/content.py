@@ -5,6 +5,7 @@ Source: FHIR R4, json.html; limits: docs/settings.md.
 
 import json as _json
 import re
+from base64 import b64encode
 from difflib import get_close_matches
 from typing import Any
 
@@ -28,7 +29,20 @@ def received(call: Call, type: str | None = None) -> Resource:
 
     Raises: UnsupportedMedia, BadRequest (``core-json-…``, ``core-resource-type…``, ``core-id-invalid``), TooLarge.
     """
+    if type == "Binary" and call.request.resource is None and call.request.media not in (*JSON_MEDIA, *XML_MEDIA):
+        return _binary(call)
     return checked(document(call), type)
+
+
+def _binary(call: Call) -> Resource:
+    """Return what was sent in its own type as a Binary (FHIR R4, binary.html#rest)."""
+    request = call.request
+    if not request.body:
+        raise BadRequest.of("core-body-missing", "Le corps de la requête est vide.", "empty body")
+    named = {"id": call.names["id"]} if "id" in call.names else {}
+    seen_by = {"securityContext": {"reference": request.security_context}} if request.security_context else {}
+    data = b64encode(request.body).decode()
+    return {"resourceType": "Binary", **named, "contentType": request.media, **seen_by, "data": data}
 
 
 def document(call: Call) -> Any:

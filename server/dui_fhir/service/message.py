@@ -39,7 +39,7 @@ class ServiceRequest:
     ``path`` is below the FHIR base of the tenant, without slashes at its ends (``Patient/1``); ``base_url`` is that base. The
     content is either ``resource`` (already parsed) or ``body`` bytes of type ``media``. ``accept``: the media types of a client
     that wants a Binary in its own type, else empty. ``request_key``: a caller's own idempotency key, at most 200 characters.
-    ``reprise``: decision D7.
+    ``security_context``: what decides who may see a Binary sent in its own type (``Type/id``). ``reprise``: decision D7.
     """
 
     tenant: str
@@ -53,6 +53,7 @@ class ServiceRequest:
     accept: str = ""
     conditions: Conditions = field(default_factory=Conditions)
     prefer: Prefer = field(default_factory=Prefer)
+    security_context: str = ""
     actor: Actor = SYSTEM
     request_key: str | None = None
     reprise: bool = False

@@ -67,6 +67,13 @@ def received(call: Call) -> Any:
         return of_entry(call, request.resource)
     if request.media in XML_PATCH:
         return request.body
+    if request.media not in (*content.JSON_MEDIA, *content.XML_MEDIA, *JSON_PATCH):
+        raise UnsupportedMedia.of(
+            "core-media-unsupported",
+            "Une modification partielle s'écrit en JSON Patch (application/json-patch+json), XML Patch (application/xml-patch+xml)"
+            " ou FHIRPath Patch (Parameters).",
+            "content type not supported by PATCH",
+        )
     document = content.document(call)
     if request.media in JSON_PATCH:
         return document

@@ -70,6 +70,9 @@ def _native(call: Call, found: Version) -> ServiceResponse | None:
         return None
     media = str(resource.get("contentType") or "application/octet-stream")
     headers = {"X-Content-Type-Options": "nosniff", "Content-Disposition": "attachment"}
+    context = resource.get("securityContext", {}).get("reference")
+    if isinstance(context, str):
+        headers["X-Security-Context"] = context
     return ServiceResponse(
         status=200, body=data, media=media, version=found.version, instant_ms=found.instant_ms, headers=headers
     )

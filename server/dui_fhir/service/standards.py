@@ -14,7 +14,7 @@ from math import inf
 from typing import TYPE_CHECKING
 
 from dui_fhir.domain.change import Resource
-from dui_fhir.domain.errors import ConfigurationError
+from dui_fhir.domain.errors import BadRequest, ConfigurationError, NotFound
 from dui_fhir.domain.issues import Issue
 from dui_fhir.ports import Store, Stores
 from dui_fhir.service import tenant_settings
@@ -200,7 +200,11 @@ class SearchTerminology:
 
     def expand(self, valueset: str) -> Iterable[tuple[str, str]]:
         """Return ``(system, code)`` of a value set."""
-        return self._now().expand(valueset)
+        try:
+            return self._now().expand(valueset)
+        except NotFound as error:
+            # the search itself is there: what it asks about is not
+            raise BadRequest(error.issues) from error
 
     def subsumed(self, system: str | None, code: str) -> Iterable[tuple[str, str]]:
         """Return a code and those below it."""

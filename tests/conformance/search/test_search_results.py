@@ -77,6 +77,7 @@ def test_faults__several__are_reported_together_without_values(world):
         ("Patient?birthdate:exact=2020", "search-modifier"),
         ("Patient?_id:exact=2020", "search-modifier"),
         ("Patient?identifier:in=http://x", "search-terminology-unavailable"),
+        ("Patient?_has=x", "search-value"),
         ("Patient?_count=-1", "search-value"),
         ("Patient?_count=1&_count=2", "search-repeated-parameter"),
         ("Patient?_total=all", "search-value"),
