@@ -46,6 +46,10 @@ class Endpoint:
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
+            def handle(self) -> None:
+                with suppress(ConnectionError):  # a sender that has waited or read enough hangs up
+                    super().handle()
+
             def _any(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 outer.received.append((self.command, self.path, {k.lower(): v for k, v in self.headers.items()}, body))
@@ -58,8 +62,7 @@ class Endpoint:
                     self.send_header(name, value)
                 self.send_header("Content-Length", str(len(content)))
                 self.end_headers()
-                with suppress(ConnectionError):  # a sender that has waited or read enough hangs up
-                    self.wfile.write(content)
+                self.wfile.write(content)
 
             def do_POST(self) -> None:
                 self._any()
