@@ -6,7 +6,7 @@ from typing import Any
 
 from dui_fhir.api import Change, ClockRule, Context, Issue, Operation, Resource, hookimpl
 
-from . import aggir, deadlines, tariff
+from . import aggir, deadlines, dependency, tariff
 from .prescription import check as check_prescription
 
 STAY_IDENTIFIER = "https://identifiant-medicosocial-sejour.esante.gouv.fr"
@@ -22,6 +22,11 @@ STAYING = frozenset({"arrived", "triaged", "in-progress", "onleave"})
 @hookimpl
 def declare_clock_rules() -> list[ClockRule]:
     return list(deadlines.RULES)
+
+
+@hookimpl
+def declare_indicators() -> list[dict[str, Any]]:
+    return [{**dependency.SHARE, "value": dependency.heavy}]
 
 
 @hookimpl

@@ -6,6 +6,7 @@ import pytest
 
 from dui_fhir.domain import aggir_response
 from dui_fhir.domain.aggir_response import PA, PH
+from dui_fhir.service import own_parameters, tenant_settings
 
 Resource = dict[str, Any]
 SAD, SSIAD, SAMSAH, EHPAD = "330000209", "330000354", "330000445", "330000500"
@@ -195,7 +196,24 @@ def test_package__gir_weekend_and_nurse__the_nine_groups(
     assert values(found, "week") == [{"start": MONDAY, "end": "2026-01-18"}]
 
 
-def test_package__supplements_and_amount__as_the_structure_sets_them(home: Any) -> None:
+def set_parameter(fhir: Any, name: str, value: str) -> None:
+    """Set a parameter of the tenant's own: it counts at the next look."""
+    store, engine = fhir.engine.stores.open(fhir.tenant), fhir.engine
+    values = tenant_settings.load(store)[1]
+    changes = own_parameters.changed(values, own_parameters.ALL, name, value, engine.host.parameters(None))
+    assert tenant_settings.save(store, engine.extractor, changes)
+    engine.standards.of(fhir.tenant, fresh=True)
+
+
+def test_package__amount__is_that_of_the_year_as_the_tenant_entered_it(home: Any) -> None:
+    put(home, {**grid(GIR[6]), "id": "g"}, visit("a", "MED-1296"))
+    set_parameter(home, "dom.forfaits_montants", '{"1": 49.38}')
+    person = values(home.get(f"Patient/p/$forfait-ssiad?week={MONDAY}").json, "person")[0]
+
+    assert values({"part": person}, "amount") == [{"value": 49.38, "currency": "EUR"}]
+
+
+def test_package__supplements__each_by_what_was_done(home: Any) -> None:
     put(home, {**grid(GIR[1]), "id": "g"})
     put(home, visit("a", "MED-1311"), visit("b", "MED-1299", SATURDAY))
     person = values(home.get(f"Patient/p/$forfait-ssiad?week={MONDAY}").json, "person")[0]

@@ -18,8 +18,14 @@ from dui_fhir.settings import Settings
 from dui_fhir.store.memory import MemoryStores
 
 Resource = dict[str, Any]
-EHPAD, CHRS, PJM, EHPAD_2 = "330000001", "330000002", "330000003", "330000004"
-CATEGORIES = {EHPAD: ("500", "pa"), CHRS: ("214", "ahi"), PJM: ("340", "pjm"), EHPAD_2: ("500", "pa")}
+EHPAD, CHRS, PJM, EHPAD_2, SAD = "330000001", "330000002", "330000003", "330000004", "330000005"
+CATEGORIES = {
+    EHPAD: ("500", "pa"),
+    CHRS: ("214", "ahi"),
+    PJM: ("340", "pjm"),
+    EHPAD_2: ("500", "pa"),
+    SAD: ("209", "dom"),
+}
 PLUGINS = ["commun", "pa", "dom", "ph", "pde", "pds", "ahi", "pjm"]
 STAY = "https://identifiant-medicosocial-sejour.esante.gouv.fr"
 EVENT = "https://identifiant-medicosocial-evenement.esante.gouv.fr"
@@ -107,7 +113,7 @@ class World:
         )  # fmt: skip
 
     def event(
-        self, id: str, person: str, number: str = EHPAD, when: str = "2026-10-10", status: str = "finished"
+        self, id: str, person: str, number: str = EHPAD, when: str = "2026-10-10", status: str = "finished", **more: Any
     ) -> None:
         """Write an event of an hour."""
         self.put(
@@ -117,6 +123,7 @@ class World:
                 "serviceProvider": {"reference": f"Organization/finess-{number}"},
                 "class": {"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "HH"},
                 "period": {"start": f"{when}T08:00:00Z", "end": f"{when}T09:00:00Z"},
+                **more,
             }
         )  # fmt: skip
 

@@ -21,7 +21,7 @@ from dui_fhir.indicators.report import proof_of, recomputed
 from dui_fhir.service import router
 from dui_fhir.service.sendings import server_call
 
-EHPAD, CHRS, PJM, EHPAD_2 = "330000001", "330000002", "330000003", "330000004"
+EHPAD, CHRS, PJM, EHPAD_2, SAD = "330000001", "330000002", "330000003", "330000004", "330000005"
 Report = dict[str, Any]
 Counts = Callable[[Report], tuple[int, int]]
 ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
@@ -291,6 +291,45 @@ def test_gmp__tenant_that_maps_the_answers_otherwise__counts_by_its_table(world:
     world.set("commun.aggir_modalites", {"qf0": "C", "qf2": "B", "qf4": "A"}, EHPAD)
 
     assert count_of(world.reports()["GMP"]) == (1000, 1)
+
+
+def _visit(world: Any, id: str, person: str, code: str, status: str = "finished", when: str = "2026-10-10") -> None:
+    kind = {"coding": [{"system": "https://smt.esante.gouv.fr/fhir/CodeSystem/terminologie-cisis", "code": code}]}
+    world.event(id, person, SAD, when=when, status=status, participant=[{"individual": {"display": "Fictif"}}],
+                **({"type": [kind]} if code else {}))  # fmt: skip
+
+
+def test_home__visits_of_care_and_of_nurses__per_person(world: Any, count_of: Counts) -> None:
+    persons = [world.admitted(f"p{n}", SAD) for n in range(2)]
+    for number, (code, status, when) in enumerate([
+        ("MED-1296", "finished", "2026-10-10"), ("MED-1298", "finished", "2026-10-11"), ("MED-1299", "finished", "2026-10-12"),
+        ("MED-1298", "cancelled", "2026-10-13"), ("MED-1298", "finished", "2026-09-30"), ("", "finished", "2026-10-14"),
+    ]):  # fmt: skip
+        _visit(world, f"v{number}", persons[number % 2], code, status, when)
+    reports = world.reports(SAD)
+
+    assert [count_of(reports[f"DOM-PASSAGES-{kind}"]) for kind in ("SOINS", "IDE")] == [(3, 2), (2, 2)]
+    assert _score(reports["DOM-PASSAGES-SOINS"]) == 1.5
+
+
+def test_home__share_of_the_heavily_dependent__last_grid_of_each_computed_or_declared(
+    world: Any, count_of: Counts
+) -> None:
+    grids = {"a": "CCCCCCCC", "b": "AAAAAAAA", "c": "AACCBBCC"}
+    for name, profile in grids.items():
+        world.admitted(name, SAD)
+        form = aggir_response.PH if name == "c" else aggir_response.PA
+        made = aggir_response.build(profile, subject=f"Patient/{name}", identifier=f"x/1-EVAL-{name}", grid=form)
+        world.put({**made, "id": f"g{name}", "authored": "2026-04-01"})
+    older = aggir_response.build("CCCCCCCC", subject="Patient/b", identifier="x/1-EVAL-b0")
+    declared = aggir_response.build("AAAAAAAA", subject=world.admitted("d", SAD), identifier="x/1-EVAL-d", declared=2)
+    del declared["item"][0]["answer"][0]["item"]
+    world.put({**older, "id": "gb0", "authored": "2025-04-01"}, {**declared, "id": "gd", "authored": "2026-04-01"})
+    world.admitted("without", SAD)
+
+    report = world.reports(SAD)["DOM-GIR"]
+    assert count_of(report) == (3, 4)
+    assert _score(report) == 75
 
 
 # --------------------------------------------------------------------------------------------- reports and proofs
