@@ -12,6 +12,7 @@ from . import (
     medication_round,
     proofs,
     receipts,
+    sharing,
     steps,
     transitions,
     transmissions,
@@ -25,7 +26,7 @@ CHECKS: Mapping[str, tuple[Check, ...]] = {
     "EpisodeOfCare": (steps.check_episode,),
     "ServiceRequest": (steps.check_request,),
     "MedicationAdministration": (medication.check,),
-    "Communication": (transmissions.check,),
+    "Communication": (transmissions.check, sharing.check),
 }
 DELETIONS: tuple[Check, ...] = (medication.check_delete, transmissions.check_delete, proofs.check_delete)
 

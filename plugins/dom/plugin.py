@@ -107,15 +107,20 @@ def _liaison(note: Resource, change: Change, context: Context) -> Iterator[Issue
     sent = {_target(r) for r in note.get("recipient", ())}
     outside = {r for r in sent if r.startswith(("Practitioner", "Organization", "HealthcareService"))}
     outside -= {member for team in _teams(subject, change, context) for member in _members(team, at)}
-    if outside and not any(_agreed(c) for c in context.reader.search("Consent", [("patient", subject)])):
+    written = [s for s in change.siblings.values() if s["resourceType"] == "Consent"]
+    agreements = [c for c in written if _target(c.get("patient")) == subject]
+    agreements += context.reader.search("Consent", [("patient", subject)]) if outside and subject else []
+    if outside and not any(_agreed(c, at) for c in agreements):
         yield _fault("DOM-10", "Communication.recipient")
 
 
-def _agreed(consent: Resource) -> bool:
+def _agreed(consent: Resource, at: date) -> bool:
     codes = {
         c.get("code") for k in consent.get("category", ()) for c in k.get("coding", ()) if c.get("system") == CONSENT
     }
-    return consent.get("status") == "active" and "partage-hors-equipe" in codes
+    provision = consent.get("provision", {})
+    in_force = provision.get("type") != "deny" and _covers(provision.get("period", {}), at)
+    return consent.get("status") == "active" and "partage-hors-equipe" in codes and in_force
 
 
 def _teams(subject: str, change: Change, context: Context) -> Iterator[Resource]:
