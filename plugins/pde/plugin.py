@@ -1,4 +1,4 @@
-"""What the corridor PDE cannot say in JSON: the measure, who authorises an act, the delays."""
+"""What the corridor PDE cannot say in JSON: the measure, its contract, who authorises an act, the delays."""
 
 from collections.abc import Iterator
 
@@ -14,7 +14,7 @@ from dui_fhir.api import (
     is_unidentified,
 )
 
-from . import authorisations, deadlines
+from . import authorisations, contracts, deadlines
 
 _NAMES = (
     ("type", "son type"), ("decided", "la date de la décision"), ("authority", "l'autorité qui l'a prise"),
@@ -37,6 +37,8 @@ def choose_profiles(resource: Resource, context: Context) -> list[str] | None:
 def check_resource(change: Change, context: Context) -> list[Issue]:
     if change.type == "Consent" and change.after:
         return list(authorisations.check(change.after, change, context))
+    if change.type == "Contract" and change.after:
+        return list(contracts.check(change.after, change, context))
     measure = LegalMeasure.of(change.after) if change.type == "Basic" and change.after else None
     return [*_decision(measure), *_length(measure, context)] if measure else []
 

@@ -15,7 +15,7 @@ from dui_fhir.api import (
     is_unidentified,
 )
 
-from . import deadlines
+from . import deadlines, substitution
 
 TAG = "urn:dui-fhir:tag"
 LABEL = "urn:dui-fhir:label"
@@ -38,6 +38,8 @@ def choose_profiles(resource: Resource, context: Context) -> list[str] | None:
 
 @hookimpl
 def check_resource(change: Change, context: Context) -> list[Issue]:
+    if change.type == "MedicationRequest" and change.after:
+        return list(substitution.check(change.after, change, context))
     measure = LegalMeasure.of(change.after) if change.type == "Basic" and change.after else None
     return list(_injunction(measure)) if measure else []
 

@@ -63,15 +63,25 @@ def _length(measure: LegalMeasure, context: Context) -> Iterator[Issue]:
 
 
 def _balances(account: Resource, change: Change, context: Context) -> Iterator[Issue]:
-    """PJM-11: a year begins with what the one before left."""
-    year, opening = value(account, f"{EXTENSION}exercice"), _amount(account, "solde-ouverture")
-    if year is None or opening is None:
+    """PJM-11: a year begins with what the one before left, and ends with what the next begins with."""
+    year = value(account, f"{EXTENSION}exercice")
+    if year is None:
         return
     for other in _compositions(account, change, context):
-        closing = _amount(other, "solde-cloture")
-        if value(other, f"{EXTENSION}exercice") == year - 1 and closing is not None and closing != opening:
+        years = (value(other, f"{EXTENSION}exercice"), year)
+        if years == (year - 1, year) and _differ(other, account):
             yield _fault("PJM-11", "Composition.extension")
             return
+        if years == (year + 1, year) and other.get("status") != "preliminary" and _differ(account, other):
+            text = "Le solde de clôture du compte n'est pas le solde d'ouverture de l'année suivante."
+            yield _fault("PJM-11", "Composition.extension", text)
+            return
+
+
+def _differ(before: Resource, after: Resource) -> bool:
+    """True where both balances are said and are not the same."""
+    closing, opening = _amount(before, "solde-cloture"), _amount(after, "solde-ouverture")
+    return closing is not None and opening is not None and closing != opening
 
 
 def _amount(composition: Resource, name: str) -> Any:
@@ -82,9 +92,10 @@ def _amount(composition: Resource, name: str) -> Any:
 def _compositions(account: Resource, change: Change, context: Context) -> Iterator[Resource]:
     subject = _target(account.get("subject"))
     siblings = [s for s in change.siblings.values() if s["resourceType"] == "Composition"]
+    known = {change.id, *(s["id"] for s in siblings)}
     stored = context.reader.search("Composition", [("subject", subject)]) if subject else []
-    for other in [*siblings, *stored]:
-        if other["id"] != change.id and _target(other.get("subject")) == subject:
+    for other in [*(s for s in siblings if s["id"] != change.id), *(s for s in stored if s["id"] not in known)]:
+        if _target(other.get("subject")) == subject and other.get("status") != "entered-in-error":
             yield other
 
 
