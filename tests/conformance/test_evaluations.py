@@ -82,7 +82,9 @@ def test_gir__result_alone__declared_and_kept_with_a_remark(home: Any) -> None:
 
 def test_gir__draft_with_gaps__says_what_is_missing(home: Any) -> None:
     draft = grid("BBBBBBBB", grid=PH, status="in-progress")
-    draft["item"][0]["item"] = [i for i in draft["item"][0]["item"] if i["linkId"] not in ("manger", "s'habiller")]
+    draft["item"][0]["answer"][0]["item"] = [
+        i for i in draft["item"][0]["answer"][0]["item"] if i["linkId"] not in ("manger", "s'habiller")
+    ]
     found = home.get(f"QuestionnaireResponse/{home.create(draft)['id']}/$gir").json
 
     assert values(found, "basis") == ["incomplete"]

@@ -56,7 +56,7 @@ def test_aggir__one_variable_missing__is_stored_as_a_draft_and_refused_as_final(
     assert cli("tenant", "add", "demo", "--structure", structure, "--data", str(server.data)).returncode == 0
     server.start()
     partial = aggir_response.build("CCCCCCAA", subject="Patient/absent", identifier=f"3{FINESS}/E2E-EVAL-9")
-    partial["item"][0]["item"] = partial["item"][0]["item"][1:]
+    partial["item"][0]["answer"][0]["item"] = partial["item"][0]["answer"][0]["item"][1:]
 
     final = server.client.post("/fhir/QuestionnaireResponse", json=partial)
     draft = server.client.post("/fhir/QuestionnaireResponse", json={**partial, "status": "in-progress"})

@@ -285,11 +285,13 @@ def build(
     aggir.rank(profile)
     letters = dict(zip(aggir.VARIABLES, profile, strict=True))
     items = [_field_item(f, letters.get(f.variable or "", "A"), adverbs=adverbs) for f in grid.fields]
-    result: dict[str, Any] = {"linkId": RESULT, "text": "Résultat évaluation", "item": items}
+    answer: dict[str, Any] = {
+        "item": items
+    }  # what stands below a question stands below its answer, even without a value
     if declared is not None:
         code = next(c for c, g in GIR_CODES.items() if g == declared)
-        coding = {"system": CISIS, "code": code, "display": f"GIR-{declared}"}
-        result = {"linkId": RESULT, "text": "Résultat évaluation", "answer": [{"valueCoding": coding, "item": items}]}
+        answer["valueCoding"] = {"system": CISIS, "code": code, "display": f"GIR-{declared}"}
+    result = {"linkId": RESULT, "text": "Résultat évaluation", "answer": [answer]}
     return {
         "resourceType": "QuestionnaireResponse",
         "meta": {
@@ -299,7 +301,7 @@ def build(
         "questionnaire": grid.questionnaire,
         "status": status,
         "subject": {"reference": subject},
-        "source": {"display": "Évaluateur"},
+        "author": {"display": "Évaluateur"},
         "item": [result],
     }
 

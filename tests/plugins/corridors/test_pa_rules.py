@@ -59,20 +59,20 @@ def test_pa_02__partial_grid__by_state(
     status: str, reprise: bool, expected: list[tuple[str, str]], write: Write
 ) -> None:
     body = response("BBBBBBBB", status=status)
-    body["item"][0]["item"] = body["item"][0]["item"][:4]
+    body["item"][0]["answer"][0]["item"] = body["item"][0]["answer"][0]["item"][:4]
     assert answers(write(body, reprise=reprise)) == expected
 
 
 def test_pa_02__text__missing_fields_named(write: Write) -> None:
     body = response("BBBBBBBB")
-    body["item"][0]["item"] = [i for i in body["item"][0]["item"] if i["linkId"] != "manger"]
+    body["item"][0]["answer"][0]["item"] = [i for i in body["item"][0]["answer"][0]["item"] if i["linkId"] != "manger"]
     (issue,) = write(body)
     assert issue.text.endswith("il manque : Manger.")
 
 
 def test_pa_03__modalities_are_a_parameter__read(write: Write) -> None:
     body = response("AAAAAAAA", adverbs=False)
-    for item in body["item"][0]["item"]:
+    for item in body["item"][0]["answer"][0]["item"]:
         item["answer"][0]["valueCoding"]["code"] = "seul"
     assert {i.id for i in write(body)} == {"PA-03"}
     assert answers(write(body, parameters={"commun.aggir_modalites": {"seul": "A"}})) == []
@@ -91,7 +91,7 @@ def test_rules_of_pa__structure_of_another_corridor__silent(write: Write) -> Non
 
 def test_dom_09__complete_for_the_gir_but_not_fifteen_fields__refused_at_home_only(write: Write) -> None:
     body = response("BBBBBBBB")
-    body["item"][0]["item"] = body["item"][0]["item"][:13]
+    body["item"][0]["answer"][0]["item"] = body["item"][0]["answer"][0]["item"][:13]
     assert answers(write(body, active=("pa",))) == []
     assert answers(write(body, active=("dom",), category="354")) == [("DOM-09", "error")]
 

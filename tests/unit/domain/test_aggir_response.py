@@ -21,8 +21,7 @@ def response(profile: str, **options: Any) -> dict[str, Any]:
 
 
 def fields(body: dict[str, Any]) -> list[dict[str, Any]]:
-    result = body["item"][0]
-    nested: list[dict[str, Any]] = result.get("item") or result["answer"][0]["item"]
+    nested: list[dict[str, Any]] = body["item"][0]["answer"][0]["item"]
     return nested
 
 
@@ -65,7 +64,7 @@ def test_gir__one_counted_field_missing__partial(asked: aggir_response.Field) ->
 
 def test_gir__fields_that_never_count_missing__complete() -> None:
     body = response("BBBBBBBB")
-    body["item"][0]["item"] = [
+    body["item"][0]["answer"][0]["item"] = [
         i for i in fields(body) if i["linkId"] not in ("deplacer-dehors", "appareil-communication")
     ]
     assert isinstance(evaluate(body), Complete)
@@ -85,6 +84,15 @@ def test_gir__adverbs_only__modality_from_the_adverbs() -> None:
     found = evaluate(body)
     assert isinstance(found, Complete)
     assert found.profile == "BCABCABC"
+
+
+def test_gir__fields_straight_below_the_result_or_at_the_top__read_all_the_same() -> None:
+    body = response("BCABCABC")
+    expected = evaluate(body)
+    below = {**body, "item": [{"linkId": "resultat-eval", "item": fields(body)}]}
+
+    assert isinstance(expected, Complete)
+    assert evaluate(below) == evaluate({**body, "item": fields(body)}) == expected
 
 
 @pytest.mark.parametrize("code", ["qf1", "D", ""])

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from dui_fhir.demo.sample.names import AIMS, MEDICATIONS, NOTES, PROFESSIONALS, WISHES
 from dui_fhir.demo.sample.people import Person, patient
-from dui_fhir.domain import aggir_response
+from dui_fhir.domain import aggir, aggir_response
 from dui_fhir.domain.change import Resource
 
 TDDUI = "https://interop.esante.gouv.fr/ig/fhir/tddui"
@@ -134,10 +134,14 @@ class File:
     def grid(self) -> Iterator[Resource]:
         """An AGGIR grid, complete."""
         profile = "".join(self._random.choice("AABBC") for _ in range(8))
-        found = aggir_response.build(profile, subject=self.subject["reference"], identifier=f"{self.usager}-EVAL-1")
+        usager, subject = self.usager, self.subject["reference"]
+        found = aggir_response.build(
+            profile, subject=subject, identifier=f"{usager}-EVAL-1", declared=aggir.gir(profile)
+        )
         yield {
             **found,
             "id": self._id("grille"),
+            "author": {"reference": self._by("idec")},
             "authored": self._moment(30, 9),
             "encounter": self._to("Encounter", "sejour"),
         }
