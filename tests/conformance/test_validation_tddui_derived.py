@@ -32,6 +32,14 @@ def _concept(system: str, code: str) -> dict[str, Any]:
     return {"coding": [{"system": system if ":" in system else CS + system, "code": code}]}
 
 
+def _shown(system: str, code: str, display: str) -> dict[str, Any]:
+    return {"coding": [{"system": CS + system, "code": code, "display": display}]}
+
+
+def _decision_id(code: str, display: str, value: str) -> dict[str, Any]:
+    return {"type": _shown(_BASIC_ID, code, display), "system": "urn:oid:1.2.3", "value": value}
+
+
 def _ext(name: str, **value: Any) -> dict[str, Any]:
     return {"url": SD + name, **value}
 
@@ -45,6 +53,7 @@ def _input(system: str, code: str, **value: Any) -> dict[str, Any]:
 
 
 PATIENT = {"reference": "Patient/1"}
+_COMMENT = _ext("tddui-comment", valueString="C")
 PLAN = [{"reference": "CarePlan/1"}]
 PERIOD = {"start": "2026-01-01T08:00:00Z", "end": "2026-01-01T09:00:00Z"}
 NAME = {"use": "official", "family": "MARTIN", "given": ["Anne"]}
@@ -350,10 +359,10 @@ SOUND: dict[str, dict[str, Any]] = {
         "resourceType": "Basic",
         "extension": [_DECISION],
         "identifier": [
-            {"type": _concept(_BASIC_ID, "IDDECISION"), "system": "urn:oid:1.2.3", "value": "1"},
-            {"type": _concept(_BASIC_ID, "IDDECISIONMAJ"), "system": "urn:oid:1.2.3", "value": "0"},
+            _decision_id("IDDECISION", "Identifiant principal de la décision", "1"),
+            _decision_id("IDDECISIONMAJ", "Identifiant révisé de la décision", "0"),
         ],
-        "code": _concept("tddui-basic-type", "DECISION"),
+        "code": _shown("tddui-basic-type", "DECISION", "Décision"),
         "subject": {"reference": "ServiceRequest/1"},
     },
     "tddui-organization": {
@@ -414,11 +423,14 @@ MUTATIONS: dict[str, list[tuple[str, Any]]] = {
     "tddui-encounter-evenement": [
         ("identifier", NONE), ("identifier.0.type", NONE), ("identifier.0.system", "urn:x"), ("class.system", NONE),
         ("subject", NONE), ("subject", {"reference": "Location/1"}), ("period", NONE), ("period.end", NONE),
-        ("type.0.text", NONE),
+        ("type.0.text", NONE), ("hospitalization", {"origin": PATIENT}), ("participant", [{"individual": PATIENT}]),
+        ("type.1", {"coding": [{"system": "https://smt.esante.gouv.fr/terminologie-SERAFINPH"}]}),
+        ("hospitalization", {"preAdmissionIdentifier": {"value": "1"}}),
     ],
     "tddui-questionnaire-response": [
         ("identifier", NONE), ("identifier.system", "urn:x"), ("questionnaire", NONE), ("subject", NONE), ("item", NONE),
-        ("author", NONE), ("source", PATIENT),
+        ("author", NONE), ("source", PATIENT), ("item.0.extension", [_COMMENT, _COMMENT]),
+        ("item.0.item", [{"linkId": "1.1", "extension": [_COMMENT, _COMMENT]}]),
     ],
     "tddui-service-request-besoin": [
         ("identifier", NONE), ("identifier.0.system", "urn:x"), ("identifier.0.value", "3480787529/1234-OBJE-1"),
@@ -427,6 +439,7 @@ MUTATIONS: dict[str, list[tuple[str, Any]]] = {
     "tddui-service-request-demande-orientation": [
         ("identifier", NONE), ("identifier.0.type", NONE), ("supportingInfo.0.reference", "Patient/1"),
         ("supportingInfo.1", {**_note("depotPoste"), "reference": "DocumentReference/2"}),
+        ("subject", {"reference": "Group/1"}), ("supportingInfo.0.extension", NONE),
     ],
     "tddui-goal-attente": [
         ("extension", NONE), ("identifier", NONE), ("identifier.0.system", "urn:x"), ("note", NONE), ("note.0.extension", NONE),
@@ -444,6 +457,7 @@ MUTATIONS: dict[str, list[tuple[str, Any]]] = {
     "tddui-task-bilan": [
         ("identifier.0.system", "urn:x"), ("basedOn", NONE), ("executionPeriod", NONE), ("executionPeriod.start", NONE),
         ("input.0.valueAnnotation.authorReference", NONE),
+        ("input.0.valueAnnotation.authorReference", {"reference": "Organization/1"}),
     ],
     "tddui-task-transport": [("identifier", NONE), ("encounter", NONE), ("executionPeriod.end", NONE)],
     "tddui-task-transport-professionnel": [
@@ -485,6 +499,7 @@ MUTATIONS: dict[str, list[tuple[str, Any]]] = {
     "tddui-schedule": [("actor", [{"reference": "Location/1"}])],
     "tddui-basic-decision": [
         ("extension", NONE), ("identifier", NONE), ("identifier.1", NONE), ("code", {"text": "x"}),
+        ("code.coding.0.display", NONE), ("identifier.0.type.coding.0.display", NONE), ("subject", PATIENT),
         ("extension.0.extension.1.extension.0.valueCodeableConcept", _concept("https://example.org/n", "1")),
         ("extension.0.extension.1.extension.0.url", "nature"),
     ],
@@ -500,6 +515,7 @@ MUTATIONS: dict[str, list[tuple[str, Any]]] = {
     ],
     "tddui-document-reference": [
         ("masterIdentifier", NONE), ("author", NONE), ("content.0.attachment.title", NONE), ("subject", {"reference": "Group/1"}),
+        ("authenticator", {"reference": "Practitioner/1"}), ("context", {"sourcePatientInfo": {"reference": "Group/1"}}),
     ],
     "tddui-bundle": [("type", "batch"), ("entry.0.request.method", "PUT"), ("entry.0.request", NONE)],
 }  # fmt: skip
@@ -600,3 +616,54 @@ def test_contact__sex_out_of_the_list__is_found() -> None:
     issues = WITH_TERMINOLOGY.profile(resource, SD + "tddui-related-person-contact")
 
     assert "validation-code" in {i.id for i in issues if i.blocking}
+
+
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        ("tddui-task-action", "input.1"),
+        ("tddui-task-moyen-ressource", "input.1"),
+        ("tddui-task-prestation", "input.1"),
+        ("tddui-task-bilan", "input.1"),
+        ("tddui-task-bilan", "output"),
+        ("tddui-service-request-demande-orientation", "identifier.1"),
+    ],
+)
+def test_bound_kind__out_of_its_list__is_found(name: str, path: str) -> None:
+    value: Any = {"type": _concept("tddui-slot-identifier", "PA"), "system": "urn:x", "value": "1"}
+    if path != "identifier.1":
+        value = {"type": value["type"], "valueString": "x"}
+    mutated = _mutated(SOUND[name], path, [value] if path == "output" else value)
+
+    issues = WITH_TERMINOLOGY.profile(mutated, SD + name)
+
+    assert [i.id for i in WITH_TERMINOLOGY.profile(SOUND[name], SD + name) if i.blocking] == []
+    assert {i.id for i in issues if i.blocking} == {"validation-code"}
+
+
+def test_request_of_orientation__another_identifier_beside__is_accepted() -> None:
+    name = "tddui-service-request-demande-orientation"
+    other = {"type": _concept("http://terminology.hl7.org/CodeSystem/v2-0203", "PLAC"), "system": "urn:x", "value": "1"}
+
+    assert [
+        i for i in WITH_TERMINOLOGY.profile(_mutated(SOUND[name], "identifier.1", other), SD + name) if i.blocking
+    ] == []
+
+
+@pytest.mark.parametrize(
+    ("value_set", "code", "verdict"),
+    [
+        ("tddui-goal-attente-note", "origineAttente", "valid"),
+        ("tddui-goal-attente-note", "titreObjectif", "invalid"),
+        ("tddui-goal-objectif-note", "titreObjectif", "valid"),
+        ("tddui-goal-objectif-note", "accordUsager", "invalid"),
+        ("tddui-care-plan-supporting-info", "accordUsager", "valid"),
+        ("tddui-care-plan-supporting-info", "commentaireAttente", "invalid"),
+        ("tddui-servicerequest-supportinginfo", "depotPoste", "valid"),
+        ("tddui-servicerequest-supportinginfo", "origineAttente", "invalid"),
+    ],
+)
+def test_list_of_notes__each__holds_its_own_discriminators(value_set: str, code: str, verdict: str) -> None:
+    told = Terminology().validate(TDDUI + "ValueSet/" + value_set, CS + "tddui-discriminator", code)
+
+    assert told == verdict

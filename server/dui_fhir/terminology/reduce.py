@@ -116,10 +116,11 @@ _TDDUI_CODES = {
 _TDDUI_COMPLETE = frozenset(
     {
         "tddui-task-input-transport", "tddui-observation-identifier", "tddui-observation-type",
-        "tddui-observation-periode-scolaire",
+        "tddui-observation-periode-scolaire", "tddui-slot-identifier", "tddui-service-request-identifier",
+        "tddui-task-input-bilan",
     }
 )  # fmt: skip
-"""Those whose published page was read: all their codes are above."""
+"""Those whose published page, or source in the guide's repository, was read: all their codes are above."""
 _TDDUI_VS = _TDDUI.replace("CodeSystem", "ValueSet")
 _V2_0203 = "http://terminology.hl7.org/CodeSystem/v2-0203"
 _IDENTIFIER_TYPE = {"valueSet": ["http://hl7.org/fhir/ValueSet/identifier-type"]}
@@ -129,7 +130,40 @@ def _whole(*systems: str) -> list[dict[str, Any]]:
     return [{"system": system if ":" in system else _TDDUI + system} for system in systems]
 
 
+def _one(system: str, code: str) -> dict[str, Any]:
+    return {"system": _TDDUI + system, "concept": [{"code": code}]}
+
+
+_DISCRIMINATOR = {"valueSet": [_TDDUI_VS + "tddui-discriminator"]}
 _TDDUI_SETS: dict[str, list[dict[str, Any]]] = {
+    **{
+        name: _whole(name)
+        for name in (
+            "tddui-basic-type",
+            "tddui-basic-decision-identifier",
+            "tddui-discriminator",
+            "tddui-task-input-action",
+            "tddui-task-input-moyen-ressource",
+            "tddui-task-input-prestation",
+            "tddui-task-input-bilan",
+            "tddui-task-output-bilan",
+        )
+    },
+    "tddui-service-request-identifier-besoin": [_one("tddui-service-request-identifier", "BES"), _IDENTIFIER_TYPE],
+    "tddui-service-request-identifier-demande-orientation": [
+        _one("tddui-service-request-identifier", "DEMANDE_ORIENTATION"),
+        _IDENTIFIER_TYPE,
+    ],
+    "tddui-slot-identifier-presence-absence": [_one("tddui-slot-identifier", "PA")],
+    **{
+        name: [_DISCRIMINATOR]
+        for name in (
+            "tddui-goal-attente-note",
+            "tddui-goal-objectif-note",
+            "tddui-care-plan-supporting-info",
+            "tddui-servicerequest-supportinginfo",
+        )
+    },
     "tddui-task-input-transport": _whole("tddui-task-input-transport"),
     "tddui-observation-identifier-repas": _whole("tddui-observation-identifier"),
     "tddui-observation-periode-scolaire": _whole("tddui-observation-periode-scolaire"),
@@ -154,7 +188,17 @@ _TDDUI_SETS: dict[str, list[dict[str, Any]]] = {
         _IDENTIFIER_TYPE,
     ],
 }
-"""Value set → what it includes, from its published page."""
+"""Value set → what it includes, from its published page or its source in the guide's repository."""
+_AGREEMENTS = "accordUsager accordStructure"
+_OF_GOAL = "titreObjectif avisUsagerObjectif strategieMiseEnOeuvreObjectif"
+_OF_WISH = "origineAttente commentaireAttente"
+_TDDUI_LEFT_OUT = {
+    "tddui-goal-attente-note": f"{_AGREEMENTS} {_OF_GOAL}",
+    "tddui-goal-objectif-note": f"{_AGREEMENTS} {_OF_WISH}",
+    "tddui-care-plan-supporting-info": f"{_OF_GOAL} {_OF_WISH}",
+    "tddui-servicerequest-supportinginfo": f"{_AGREEMENTS} {_OF_GOAL} {_OF_WISH}",
+}
+"""Discriminators that a value set excludes."""
 
 
 def tddui(known: frozenset[str]) -> Iterator[dict[str, Any]]:
@@ -167,7 +211,9 @@ def tddui(known: frozenset[str]) -> Iterator[dict[str, Any]]:
             yield {**header, "content": content, "caseSensitive": True, "concept": rows}
     for id, include in _TDDUI_SETS.items():
         header = {"resourceType": "ValueSet", "url": _TDDUI_VS + id, "version": "2.4.0-ballot", "status": "draft"}
-        yield {**header, "compose": {"include": include}}
+        left_out = [{"code": code} for code in _TDDUI_LEFT_OUT.get(id, "").split()]
+        exclude = [{"system": _TDDUI + "tddui-discriminator", "concept": left_out}]
+        yield {**header, "compose": {"include": include, **({"exclude": exclude} if left_out else {})}}
 
 
 def french(folder: Path) -> Iterator[dict[str, Any]]:
