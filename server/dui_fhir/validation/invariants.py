@@ -17,7 +17,9 @@ Rule: TypeAlias = Callable[[Any, str, Any, Path, Report], None]
 ELSEWHERE = frozenset({"dom-2", "dom-3", "dom-4", "dom-5", "dom-6", "ele-1", "ext-1", "txt-1", "txt-2", "ref-1"})
 """Invariants that other modules check in Python."""
 
+_NAME = "name.matches('[A-Z]([A-Za-z0-9_]){0,254}')"
 _REWRITTEN = {
+    _NAME: f"name.exists() implies {_NAME}",  # as R5 has it: R4 says it of types without a name, or whose name is optional
     "operator = 'exists' implies (answer is Boolean)": "operator = 'exists' implies (answer is boolean)",
 }
 
