@@ -378,6 +378,9 @@ def questionnaire_title(canonical: str) -> str:
         "tddui-questionnaire-aggir-ph-ssiad": "Grille AGGIR (personne handicapée)",
         "tddui-questionnaire-serafin": "Évaluation SERAFIN-PH",
         "tddui-questionnaire-situation-ssiad": "Situation (SSIAD)",
+        "urn:dui-fhir:questionnaire:chutes": "Évaluation du risque de chute",
+        "urn:dui-fhir:questionnaire:evaluation-enfant": "Évaluation de la situation de l’enfant",
+        "urn:dui-fhir:questionnaire:evaluation-sociale": "Évaluation médicale, psychique et sociale",
     }
     return known.get(name, name or "Évaluation")
 

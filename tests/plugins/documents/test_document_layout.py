@@ -128,7 +128,11 @@ def _source(kind: Any) -> list[Resource]:
         sections = [{**section(s.id, "Texte."), "title": s.title} for s in kind.sections]
         return [composition(code, *sections, code=kind.type.code)]
     found = sources()[type]
-    return [{**found[0], "questionnaire": _tddui("serafin")}] if kind.id == "grille-serafin" else found
+    asked = {
+        "grille-serafin": _tddui("serafin"),
+        "evaluation-familiale": "urn:dui-fhir:questionnaire:evaluation-enfant",
+    }
+    return [{**found[0], "questionnaire": asked[kind.id]}] if kind.id in asked else found
 
 
 def _tddui(name: str) -> str:

@@ -305,6 +305,16 @@ def test_evaluation__aggir_without_its_result__the_one_that_the_server_computes(
     assert "GIR 2 (calculé)" in shown(found["resultat"]["blocks"])
 
 
+def test_evaluation__of_the_project__has_a_name_that_people_read(sections: Sections) -> None:
+    asked = "urn:dui-fhir:questionnaire:evaluation-enfant"
+    response = {"resourceType": "QuestionnaireResponse", "id": "e", "status": "completed", "subject": PERSON,
+                "questionnaire": asked,
+                "item": [{"linkId": "a", "text": "Évaluation", "answer": [{"valueString": "Va bien."}]}]}  # fmt: skip
+    found = sections(response, kind="evaluation-familiale", corridor="pde")
+    assert "Évaluation de la situation de l’enfant" in shown(found["evaluation"]["blocks"])
+    assert "Va bien." in shown(found["reponses"]["blocks"])
+
+
 @pytest.mark.parametrize(("born", "printed"), [("2015-01-01", True), ("1950-01-01", False), (None, True)])
 def test_representatives__parents__of_a_minor_only(sections: Sections, born: str | None, printed: bool) -> None:
     parent = {"resourceType": "RelatedPerson", "id": "parent", "patient": PERSON, "name": [{"family": "Durand"}],
