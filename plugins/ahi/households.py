@@ -3,9 +3,8 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
-from dui_fhir.api import Change, Context, Issue, Resource, age_at, day_of
+from dui_fhir.api import Change, Context, Issue, Resource, age_at, day_of, is_stay
 
-STAY: Final = "https://identifiant-medicosocial-sejour.esante.gouv.fr"
 STAYING: Final = frozenset({"arrived", "triaged", "in-progress", "onleave"})
 _CODE: Final = ("urn:dui-fhir:groupe", "menage")
 
@@ -22,9 +21,8 @@ def check_group(group: Resource) -> Iterator[Issue]:
 
 def check_stay(stay: Resource, change: Change, context: Context) -> Iterator[Issue]:
     """Check that a minor whose stay is open is of a household, written with it or stored."""
-    named = any(i.get("system") == STAY for i in stay.get("identifier", ()))
     person = _target(stay.get("subject"))
-    if not named or not person or stay.get("status") not in STAYING or not _is_minor(person, change, context):
+    if not is_stay(stay) or not person or stay.get("status") not in STAYING or not _is_minor(person, change, context):
         return
     households = [*change.siblings.values(), *context.reader.search("Group", [("member", person)])]
     if not any(_is_household(g) and _has(g, person) for g in households):

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
-from dui_fhir.api import Change, Context, Issue, Resource, value
+from dui_fhir.api import Change, Context, Issue, Resource, is_stay, value
 
-from .households import STAY, STAYING
+from .households import STAYING
 
 CATEGORIES: Final = "ahi.siao_categories"
 TOLD: Final = "urn:dui-fhir:extension:notification-siao"
@@ -20,17 +20,17 @@ _UNKNOWN: Final = "La proposition du SIAO que cite ce séjour est introuvable."
 def check(stay: Resource, change: Change, context: Context) -> Iterator[Issue]:
     """Yield AHI-02 for an admission that the SIAO neither proposed nor was told of."""
     structure = context.structure
-    if structure is None or structure.category not in context.parameters[CATEGORIES] or not _is_admission(stay):
+    if (
+        stay.get("status") not in STAYING
+        or structure is None
+        or structure.category not in context.parameters[CATEGORIES]
+        or not is_stay(stay)
+    ):
         return
     text = _fault(stay, change, context)
     if text is not None:
         path = ("Encounter.basedOn",)
         yield Issue(severity="error", code="business-rule", id="AHI-02", text=text, expression=path)
-
-
-def _is_admission(stay: Resource) -> bool:
-    named = any(i.get("system") == STAY for i in stay.get("identifier", ()))
-    return named and stay.get("status") in STAYING
 
 
 def _fault(stay: Resource, change: Change, context: Context) -> str | None:

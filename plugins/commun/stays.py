@@ -2,25 +2,17 @@
 
 from collections.abc import Iterator
 
-from dui_fhir.api import Change, Context, Issue, Resource, interval
+from dui_fhir.api import Change, Context, Issue, Resource, interval, is_stay
 
 from .identities import fault
-from .reading import codes, profiles, related, target
+from .reading import codes, related, target
 
-STAY_IDENTIFIER = "https://identifiant-medicosocial-sejour.esante.gouv.fr"
 FINESS_SYSTEMS = ("urn:oid:1.2.250.1.71.4.2.2", "https://finess.esante.gouv.fr")
 OPEN = frozenset({"arrived", "triaged", "in-progress", "onleave"})
 ACTIVITIES = "urn:dui-fhir:activite"
 """System of what a mixed service does for the person: ``aide``, ``soins``. Help and care may be two stays."""
 SHELTERS = frozenset({"ahi"})
 """Corridors with structures outside FINESS (accueil de jour, maraude, 115)."""
-
-
-def is_stay(encounter: Resource) -> bool:
-    """True for a stay (séjour) of TDDUI, by its profile or its identifier."""
-    if "tddui-encounter-sejour" in profiles(encounter):
-        return True
-    return any(i.get("system") == STAY_IDENTIFIER for i in encounter.get("identifier", ()))
 
 
 def check(change: Change, context: Context) -> Iterator[Issue]:

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from dui_fhir.api import Change, Context, Issue, Resource, add_days, day_of
+from dui_fhir.api import Change, Context, Issue, Resource, add_days, day_of, is_stay
 
 from .identities import fault
 from .lifecycle import CLOSED, FIRST, PRESENT, disorder, erased, in_future, left_step_missing, may_follow, stages
 from .reading import EXTENSION, codes, extension_value, related, target
-from .stays import OPEN, is_stay
+from .stays import OPEN
 
 ADMISSION_REQUEST = "urn:dui-fhir:demande"
 ORIGIN = f"{EXTENSION}dossier-origine"

@@ -17,13 +17,13 @@ from dui_fhir.api import (
     Resource,
     instant,
     interval,
+    is_stay,
     to_ms,
 )
 
 from .definitions import operation_definition
 from .lifecycle import EPISODE, may_follow, moved
 from .reading import target
-from .stays import is_stay
 from .steps import ORIGIN
 
 _STAYS: Final = {"onhold": "onleave", "active": "in-progress", "finished": "finished"}

@@ -4,13 +4,11 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any
 
-from dui_fhir.api import Change, ClockRule, Context, Issue, Operation, Resource, hookimpl
+from dui_fhir.api import Change, ClockRule, Context, Issue, Operation, Resource, hookimpl, is_event, is_stay
 
 from . import aggir, deadlines, dependency, tariff
 from .prescription import check as check_prescription
 
-STAY_IDENTIFIER = "https://identifiant-medicosocial-sejour.esante.gouv.fr"
-EVENT_IDENTIFIER = "https://identifiant-medicosocial-evenement.esante.gouv.fr"
 NOTE = "urn:dui-fhir:communication"
 CONSENT = "urn:dui-fhir:consent"
 NURSING_SERVICES = frozenset({"209", "354"})
@@ -51,7 +49,7 @@ def check_resource(change: Change, context: Context) -> list[Issue]:
 @hookimpl
 def check_delete(change: Change, context: Context) -> list[Issue]:
     before = change.before or {}
-    done = change.type == "Encounter" and before.get("status") == "finished" and _has(before, EVENT_IDENTIFIER)
+    done = change.type == "Encounter" and before.get("status") == "finished" and is_event(before)
     return [_fault("DOM-02", "Encounter.status")] if done else []
 
 
@@ -59,15 +57,11 @@ def _fault(rule: str, *expression: str, text: str = "") -> Issue:
     return Issue(severity="error", code="business-rule", id=rule, text=text, expression=tuple(expression))
 
 
-def _has(resource: Resource, system: str) -> bool:
-    return any(i.get("system") == system for i in resource.get("identifier", ()))
-
-
 def _age(encounter: Resource, change: Change, context: Context) -> Iterator[Issue]:
     """D312-1: below the age, a handicap or a chronic disease is the reason of the care."""
     if context.structure is None or context.structure.category not in NURSING_SERVICES:
         return
-    if not _has(encounter, STAY_IDENTIFIER) or encounter.get("status") not in STAYING:
+    if not is_stay(encounter) or encounter.get("status") not in STAYING:
         return
     if encounter.get("reasonCode") or encounter.get("reasonReference"):
         return
@@ -89,7 +83,7 @@ def _activities(stay: Resource) -> set[str]:
 
 def _team(encounter: Resource, change: Change, context: Context) -> Iterator[Issue]:
     """DOM-03: who comes is in the person's team on that day; silent where no team is known."""
-    if not _has(encounter, EVENT_IDENTIFIER) or encounter.get("status") in ("cancelled", "entered-in-error"):
+    if not is_event(encounter) or encounter.get("status") in ("cancelled", "entered-in-error"):
         return
     came = {_target(p.get("individual")) for p in encounter.get("participant", ())} - {""}
     teams = list(_teams(_target(encounter.get("subject")), change, context))

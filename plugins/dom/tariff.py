@@ -26,9 +26,9 @@ from dui_fhir.api import (
     add_days,
     day_of,
     evaluate_aggir,
+    is_event,
 )
 
-EVENT_IDENTIFIER: Final = "https://identifiant-medicosocial-evenement.esante.gouv.fr"
 EVENT_TYPES: Final = "https://smt.esante.gouv.fr/fhir/CodeSystem/terminologie-cisis"
 NURSING: Final = frozenset({"209", "354"})
 """FINESS categories of the services that give nursing care at home: SAD mixte, SSIAD."""
@@ -182,7 +182,7 @@ def _events(
     found: defaultdict[str, list[Resource]] = defaultdict(list)
     for event in request.context.reader.every("Encounter", asked):
         day = _day(event, zone)
-        cared = _types(event) & known and any(i.get("system") == EVENT_IDENTIFIER for i in event.get("identifier", ()))
+        cared = _types(event) & known and is_event(event)
         if (
             cared
             and day is not None

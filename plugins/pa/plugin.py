@@ -17,11 +17,11 @@ from dui_fhir.api import (
     aggir_grid,
     evaluate_aggir,
     hookimpl,
+    is_stay,
 )
 
 from . import deadlines, gmp, restrictions
 
-STAY_IDENTIFIER = "https://identifiant-medicosocial-sejour.esante.gouv.fr"
 EXIT_MODE = "https://interop.esante.gouv.fr/ig/fhir/tddui/StructureDefinition/tddui-exit-mode-label"
 PROFESSIONS = "TRE_G15-ProfessionSante"
 DOCTOR = "10"
@@ -95,7 +95,7 @@ def _is_doctor(practitioner: Resource) -> bool:
 
 def _withdrawal(encounter: Resource, context: Context) -> Iterator[Issue]:
     """L311-4-1 II: leaving within the delay after the signature of the contract costs no notice."""
-    if not any(i.get("system") == STAY_IDENTIFIER for i in encounter.get("identifier", ())):
+    if not is_stay(encounter):
         return
     left = _day(encounter.get("period", {}).get("end"))
     labels = [e.get("valueString", "") for e in encounter.get("extension", ()) if e.get("url") == EXIT_MODE]

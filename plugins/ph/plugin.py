@@ -3,14 +3,13 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from dui_fhir.api import Change, ClockRule, Context, Issue, Operation, Resource, answers, hookimpl, interval
+from dui_fhir.api import Change, ClockRule, Context, Issue, Operation, Resource, answers, hookimpl, interval, is_stay
 
 from . import deadlines, serafin
 
 TDDUI = "https://interop.esante.gouv.fr/ig/fhir/tddui"
 DECISION = f"{TDDUI}/StructureDefinition/tddui-decision"
 SCHOOL = f"{TDDUI}/StructureDefinition/tddui-observation-periode-scolaire"
-STAY_IDENTIFIER = "https://identifiant-medicosocial-sejour.esante.gouv.fr"
 PROJECT_IDENTIFIER = "https://identifiant-medicosocial-projetpersonnalise.esante.gouv.fr"
 COMPONENT = "urn:dui-fhir:composante"
 COMPONENTS = frozenset({"pedagogique", "educative", "therapeutique"})
@@ -110,9 +109,8 @@ def _ratings(resource: Resource) -> Iterator[Issue]:
 def _orientation(encounter: Resource, change: Change, context: Context) -> Iterator[Issue]:
     """PH-01: a decision whose right covers the first day of the stay."""
     category = context.structure.category if context.structure else ""
-    stay = any(i.get("system") == STAY_IDENTIFIER for i in encounter.get("identifier", ()))
     start = encounter.get("period", {}).get("start")
-    if not stay or encounter.get("status") not in STAYING or not start:
+    if not is_stay(encounter) or encounter.get("status") not in STAYING or not start:
         return
     if category in context.parameters["ph.categories_acces_direct"]:
         return

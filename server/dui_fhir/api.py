@@ -18,6 +18,7 @@ from dui_fhir.domain.change import Change, Interaction, Resource
 from dui_fhir.domain.context import Context, DocumentKind, DocumentSection, Reader, Renderer
 from dui_fhir.domain.dates import instant, interval, to_ms
 from dui_fhir.domain.dossier import ClockRule, Deadline, Dossier, last, moment, pending, value
+from dui_fhir.domain.encounters import is_event, is_stay
 from dui_fhir.domain.errors import (
     BadRequest,
     Conflict,
@@ -159,6 +160,8 @@ __all__ = [
     "hookimpl",
     "instant",
     "interval",
+    "is_event",
+    "is_stay",
     "is_unidentified",
     "last",
     "loads",

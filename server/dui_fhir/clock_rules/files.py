@@ -8,6 +8,7 @@ from typing import Final
 from dui_fhir import ports
 from dui_fhir.domain.calendar import day_of
 from dui_fhir.domain.change import Resource
+from dui_fhir.domain.encounters import STAY_IDENTIFIER, STAY_PROFILE
 from dui_fhir.domain.reference import Reference
 from dui_fhir.domain.structure import Structure
 from dui_fhir.ports import Store
@@ -15,8 +16,6 @@ from dui_fhir.search.options import SearchOptions
 from dui_fhir.search.parse import parse
 from dui_fhir.service.structures import TAG_SYSTEM, finess_of
 
-STAY_IDENTIFIER: Final = "https://identifiant-medicosocial-sejour.esante.gouv.fr"
-STAY_PROFILE: Final = "https://interop.esante.gouv.fr/ig/fhir/tddui/StructureDefinition/tddui-encounter-sejour"
 PAGE: Final = 500
 _BUSINESS: Final = re.compile(r"3([0-9][0-9AB][0-9]{7})/")
 _SEARCHES: Final = (

@@ -94,8 +94,10 @@ _BUILDERS: Mapping[str, Callable[[Any], Filter]] = {
 
 
 def compile_condition(condition: Mapping[str, Any]) -> Test:
-    """Return the test of one condition on elements."""
+    """Return the test of one condition on elements; a profile claimed with its version counts as the profile."""
     values = compile_path(condition["path"])
+    if condition["path"] == "meta.profile":
+        values = _unversioned(values)
     if "exists" in condition:
         expected = condition["exists"]
         return lambda resource: (next(values(resource), None) is not None) == expected
@@ -107,6 +109,10 @@ def compile_condition(condition: Mapping[str, Any]) -> Test:
         return lambda resource: any(value in wanted for value in values(resource))
     unwanted = condition["not_in"]
     return lambda resource: not any(value in unwanted for value in values(resource))
+
+
+def _unversioned(values: Callable[[Any], Iterator[Any]]) -> Callable[[Any], Iterator[Any]]:
+    return lambda resource: (v.split("|", 1)[0] if isinstance(v, str) else v for v in values(resource))
 
 
 def compile_path(path: str) -> Callable[[Any], Iterator[Any]]:

@@ -138,3 +138,10 @@ def test_is_draft__any_shape_of_state__never_fails(value, type) -> None:
 @pytest.mark.parametrize("type", sorted(FINAL_STATES))
 def test_is_draft__no_state_at_all__is_a_draft(type) -> None:
     assert is_draft({"resourceType": type})
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"), [("https://exemple.fr/plan", True), ("https://exemple.fr/plan|1.0", False)]
+)
+def test_condition__profile_claimed_with_its_version__counts_as_the_profile(url: str, expected: bool) -> None:
+    assert _looks_at({"any": [{"path": "meta.profile", "in": [url]}]}, PLAN) is expected
