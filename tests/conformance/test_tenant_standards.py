@@ -179,6 +179,18 @@ def test_policy__one_tenant_refuses__the_others_still_warn(fhir: Any) -> None:
 _FR = "https://hl7.fr/ig/fhir/core/StructureDefinition/fr-core-patient-ins"
 
 
+@pytest.mark.usefixtures("guide")
+def test_policy__declared_profile_not_followed__the_write_says_so(fhir: Any) -> None:
+    fhir.create(_system("bois"))
+    fhir.create(_list())
+    answer = fhir.post("Observation", _seen("fer", PROFILE), headers={"Prefer": "return=OperationOutcome"})
+
+    assert answer.status_code == 201
+    told = [i for i in answer.json["issue"] if i["details"]["coding"][0]["code"] == "validation-code"]
+    assert [(i["severity"], i["expression"]) for i in told] == [("warning", ["Observation.code"])]
+    assert "validation-code" in answer.headers["X-Dui-Issues"]
+
+
 def test_policy__profile_chosen_for_a_type__counts_undeclared(fhir: Any) -> None:
     _set(fhir, "validation.chosen", f"Patient {_FR}")
     _set(fhir, "validation.declared", "refuse")
