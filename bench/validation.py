@@ -176,15 +176,21 @@ def main() -> None:
     )
     from fhir.resources.R4B.patient import Patient
 
+    from dui_fhir.terminology import Terminology
+
     calls: dict[str, Callable[[], Any]] = {
         "R4": partial(validator.validate, SMALL),
         "INS": partial(validator.validate, INS),
     }
+    coded = validator.over(Terminology())
+    coded.validate(INS)
+    calls["codes"] = partial(coded.validate, INS)
     calls["modèle"] = partial(Patient.model_validate, INS)
     cost = _interleaved(calls)
     print(
         f"Patient R4 {cost['R4']:.3f} ms ; FR Core INS {cost['INS']:.3f} ms ; modèle R4B {cost['modèle']:.3f} ms"
-        f" (rapport {cost['INS'] / cost['modèle']:.2f})"
+        f" (rapport {cost['INS'] / cost['modèle']:.2f}) ; avec la terminologie, comme le serveur : {cost['codes']:.3f} ms"
+        f" (rapport {cost['codes'] / cost['modèle']:.2f})"
     )
 
 

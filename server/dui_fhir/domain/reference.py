@@ -75,8 +75,11 @@ def _walk(value: Any, place: Any) -> Iterator[tuple[Any, dict[str, Any]]]:
 
 def rendered(place: Any) -> str:
     """Return the text of a place ``(owner's place, key or index)``: ``Patient.name[0].given[1]``; a text stands for a root."""
-    parts: list[str] = []
-    while not isinstance(place, str):
+    labels: list[str | int] = []
+    while place.__class__ is tuple:
         place, label = place
-        parts.append(f"[{label}]" if isinstance(label, int) else f".{label}")
-    return (place + "".join(reversed(parts))).removeprefix("." if not place else "")
+        labels.append(label)
+    text = str(place)
+    for label in reversed(labels):
+        text += f"[{label}]" if label.__class__ is int else f".{label}"
+    return text if place else text.removeprefix(".")
