@@ -6,6 +6,7 @@ reached gives the rank, and the rank the GIR. Figures: annexe 2-2 (weights, thre
 """
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Final, Literal, cast
 
 Modality = Literal["A", "B", "C"]
@@ -45,6 +46,7 @@ POINTS: Final[Mapping[Gir, int]] = {1: 1000, 2: 840, 3: 660, 4: 420, 5: 250, 6: 
 """Points of each GIR in the GMP (annexe 3-6, column C)."""
 
 
+@lru_cache(maxsize=6561)  # all there are
 def rank(profile: str) -> int:
     """Return the rank, 1 to 13, of a profile of eight modalities in the order of ``VARIABLES`` (``CCAAAAAA``).
 
@@ -80,6 +82,7 @@ def from_adverbs(answers: Iterable[bool]) -> Modality:
     return "A" if all(given) else "B" if any(given) else "C"
 
 
+@lru_cache(maxsize=1024)
 def combine(variable: str, parts: str) -> Modality:
     """Return the modality of a variable from those of its parts, in the grid's order (``BC``).
 
