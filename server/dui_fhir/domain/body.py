@@ -4,12 +4,12 @@ The version of a resource is known only inside the writer; serialising there wou
 work. So the service serialises around the gap and the writer joins three byte strings.
 """
 
-from dataclasses import dataclass
 from hashlib import blake2b
 
 from dui_fhir.domain import json
 from dui_fhir.domain.change import Resource
 from dui_fhir.domain.dates import instant
+from dui_fhir.domain.value import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,10 @@ Derived parameters, written by the extractor beside the official ones:
 """
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, NamedTuple
+
+from dui_fhir.domain.value import dataclass
 
 
 class TokenValue(NamedTuple):

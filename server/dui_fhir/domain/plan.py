@@ -3,13 +3,14 @@
 A plan crosses process boundaries and is retried or refused as a whole: it is applied entirely or leaves no trace.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal, TypeAlias
 
 from dui_fhir.domain.body import Body
 from dui_fhir.domain.index import NOTHING, IndexValues
 from dui_fhir.domain.job import Job, JobSettlement
 from dui_fhir.domain.query import Query
+from dui_fhir.domain.value import dataclass
 
 Method = Literal["POST", "PUT", "PATCH", "DELETE"]
 """How a version came to be, as history must tell (``Bundle.entry.request.method``)."""

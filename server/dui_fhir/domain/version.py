@@ -1,9 +1,8 @@
 """One stored version of one resource."""
 
-from dataclasses import dataclass
-
 from dui_fhir.domain import json
 from dui_fhir.domain.change import Resource
+from dui_fhir.domain.value import dataclass
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

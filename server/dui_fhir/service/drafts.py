@@ -1,12 +1,12 @@
 """What a request wants written, before anything is decided."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from dui_fhir.domain.change import Change, Interaction, Resource
 from dui_fhir.domain.issues import Issue
 from dui_fhir.domain.job import Job
 from dui_fhir.domain.plan import ABSENT, Method, Precondition
+from dui_fhir.domain.value import dataclass
 from dui_fhir.domain.version import Version
 
 

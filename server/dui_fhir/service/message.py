@@ -1,13 +1,14 @@
 """What enters and leaves an interaction: plain records, whatever carries them (HTTP, an entry of a Bundle, a command)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Literal, TypeAlias
 
 from dui_fhir.domain.actor import SYSTEM, Actor
 from dui_fhir.domain.change import Resource
 from dui_fhir.domain.issues import Issue
+from dui_fhir.domain.value import dataclass
 
 Params: TypeAlias = tuple[tuple[str, str], ...]
 """Decoded query parameters, in the order given."""

@@ -1,10 +1,10 @@
 """Which interaction serves a request: one table, read from top to bottom. Source: FHIR R4, http.html#summary."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from dui_fhir.domain.errors import MethodNotAllowed, NotFound
+from dui_fhir.domain.value import dataclass
 from dui_fhir.service import content
 from dui_fhir.service.bundle.interaction import bundle
 from dui_fhir.service.capabilities import capabilities

@@ -7,11 +7,11 @@ that conditions of the client (``If-Match``, conditional criteria) are judged on
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from dui_fhir.domain.errors import Conflict
 from dui_fhir.domain.issues import Issue
 from dui_fhir.domain.plan import Committed, Refused, Written
+from dui_fhir.domain.value import dataclass
 from dui_fhir.service.drafts import Drafts
 from dui_fhir.service.engine import Call
 from dui_fhir.service.preparation import Preparation, stored_body

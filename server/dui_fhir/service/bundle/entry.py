@@ -1,12 +1,12 @@
 """One entry of a batch or transaction, read and checked."""
 
-from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from dui_fhir.definitions import resource_types
 from dui_fhir.domain.change import Resource
 from dui_fhir.domain.errors import BadRequest, DuiError, TooLarge
 from dui_fhir.domain.issues import Issue
+from dui_fhir.domain.value import dataclass
 from dui_fhir.service import conditional, content
 from dui_fhir.service.engine import Call
 from dui_fhir.service.message import Conditions, Params

@@ -6,12 +6,12 @@ in canonicals) and bundle.html#references (a relative reference starts at the ba
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from operator import is_not
 from typing import Any
 
 from dui_fhir.domain.change import Resource
 from dui_fhir.domain.reference import Reference
+from dui_fhir.domain.value import dataclass
 from dui_fhir.service.owner import IMPERSONAL
 
 Resolve = Callable[[str], str | None]
