@@ -667,3 +667,23 @@ def test_list_of_notes__each__holds_its_own_discriminators(value_set: str, code:
     told = Terminology().validate(TDDUI + "ValueSet/" + value_set, CS + "tddui-discriminator", code)
 
     assert told == verdict
+
+
+@pytest.mark.parametrize(
+    ("value_set", "system", "code", "verdict"),
+    [
+        ("jdv-j366-statut-bilan-projet-personnalise-ms", "tre-r389-statut-bilan-projet-personnalise", "FINAL", "valid"),
+        ("jdv-j367-type-projet-personnalise-ms", "tre-r390-type-projet-personnalise", "PPA", "valid"),
+        ("jdv-j367-type-projet-personnalise-ms", "tre-r390-type-projet-personnalise", "XX", "invalid"),
+        ("jdv-j386-type-enseignement-specialise-ms", "tre-r408-type-enseignement-specialise", "11", "valid"),
+        ("jdv-j394-type-demande-compensation-ms", "tre-r417-type-demande-compensation", "8.1", "valid"),
+        ("jdv-j394-type-demande-compensation-ms", "tre-r417-type-demande-compensation", "8", "invalid"),
+        ("jdv-j395-nature-demande-compensation-ms", "tre-r418-nature-demande-compensation", "2", "valid"),
+        ("jdv-j406-motif-absence-ms", "tre-r424-motif-absence", "3", "invalid"),
+        ("jdv-j407-type-repas-ms", "tre-r425-type-repas", "4", "valid"),
+    ],
+)
+def test_list_transcribed__each__has_its_codes(value_set: str, system: str, code: str, verdict: str) -> None:
+    smt = "https://smt.esante.gouv.fr/fhir/"
+
+    assert Terminology().validate(f"{smt}ValueSet/{value_set}", f"{smt}CodeSystem/{system}", code) == verdict

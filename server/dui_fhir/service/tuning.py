@@ -27,7 +27,7 @@ from dui_fhir.search.extract import Extractor
 from dui_fhir.search.indexing import ABSTRACT, Indexed, IndexState, state_of, wanted
 from dui_fhir.search.options import SearchOptions
 from dui_fhir.service.guided import guided
-from dui_fhir.validation.guides import Guides, Stamp
+from dui_fhir.validation.guides import Guides, Known, Stamp
 
 TYPE: Final = "SearchParameter"
 _PAGE: Final = 500
@@ -92,6 +92,7 @@ class Tunings:
         self._options, self._extractor = options, extractor
         self._guides = guides or Guides()
         self._known: dict[str, Tuned] = {}
+        self._last: tuple[Known, tuple[SearchParameter, ...]] | None = None
         self._compiled: dict[tuple[SearchParameter, ...], tuple[SearchOptions, Extractor]] = {}
 
     def of(self, tenant: str, store: Store) -> Tuned:
@@ -169,10 +170,13 @@ class Tunings:
 
     def _of_packages(self, tenant: str) -> tuple[Stamp, tuple[SearchParameter, ...]]:
         known = self._guides.of(tenant)
-        found = guided(known.search_parameters(), self._options.registry)
-        for url, reason in found.left_out.items():
-            log.warning("search parameter %s of a package is not in force: %s", url, reason)
-        return known.stamp, found.parameters
+        last = self._last
+        if last is None or last[0] is not known:  # most tenants see the packages of all, and no other
+            found = guided(known.search_parameters(), self._options.registry)
+            for url, reason in found.left_out.items():
+                log.warning("search parameter %s of a package is not in force: %s", url, reason)
+            last = self._last = known, found.parameters
+        return known.stamp, last[1]
 
     def _with(self, guided: tuple[SearchParameter, ...]) -> tuple[SearchOptions, Extractor]:
         """Return how those searches and indexes that have these parameters; tenants that see the same packages share it."""

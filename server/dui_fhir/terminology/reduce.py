@@ -15,6 +15,7 @@ from xml.etree import ElementTree
 
 import orjson
 
+from dui_fhir.terminology import transcribed
 from dui_fhir.terminology.concepts import Resource
 
 _HEADER = (
@@ -360,7 +361,7 @@ def main(source: str, target: str) -> None:
     tables(folder, lists)
     known = frozenset(index["CodeSystem"])
     write(out, "nos.json", [*lists.systems(known), *lists.sets], index)
-    write(out, "tddui.json", tddui(known), index)
+    write(out, "tddui.json", [*tddui(known), *transcribed.lists(known)], index)
     index["aliases"] = lists.aliases
     (out / "index.json").write_bytes(orjson.dumps(index, option=orjson.OPT_SORT_KEYS))
 
