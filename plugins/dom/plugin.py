@@ -7,12 +7,11 @@ from typing import Any
 from dui_fhir.api import Change, ClockRule, Context, Issue, Operation, Resource, hookimpl, is_event, is_stay
 
 from . import aggir, deadlines, dependency, tariff
+from .prescription import CATEGORIES as NURSING
 from .prescription import check as check_prescription
 
 NOTE = "urn:dui-fhir:communication"
 CONSENT = "urn:dui-fhir:consent"
-NURSING_SERVICES = frozenset({"209", "354"})
-"""FINESS categories of the services that give nursing care at home: SAD mixte, SSIAD."""
 ACTIVITIES = "urn:dui-fhir:activite"
 STAYING = frozenset({"arrived", "triaged", "in-progress", "onleave"})
 
@@ -59,7 +58,7 @@ def _fault(rule: str, *expression: str, text: str = "") -> Issue:
 
 def _age(encounter: Resource, change: Change, context: Context) -> Iterator[Issue]:
     """D312-1: below the age, a handicap or a chronic disease is the reason of the care."""
-    if context.structure is None or context.structure.category not in NURSING_SERVICES:
+    if context.structure is None or context.structure.category not in context.parameters[NURSING]:
         return
     if not is_stay(encounter) or encounter.get("status") not in STAYING:
         return
