@@ -155,6 +155,15 @@ def test_types__of_the_statement__are_all_those_that_can_be_stored(fhir: Fhir) -
     assert [r["type"] for r in _statement(fhir)["resource"]] == TYPES
 
 
+@pytest.mark.parametrize("type", ["Parameters", "OperationOutcome"])
+def test_types__not_of_the_statement__cannot_be_stored(fhir: Fhir, type: str) -> None:
+    resource = {"resourceType": type, "id": "x"}
+    entry = {"resource": resource, "request": {"method": "PUT", "url": f"{type}/x"}}
+
+    assert [fhir.post(type, resource).status_code, fhir.put(f"{type}/x", resource).status_code] == [404, 404]
+    assert fhir.transaction(entry).json["issue"][0]["details"]["coding"][0]["code"] == "core-type-unstored"
+
+
 @pytest.mark.parametrize("type", TYPES)
 def test_interactions__each_one_claimed__is_served(fhir: Fhir, type: str) -> None:
     claim = _claim(fhir, type)

@@ -140,7 +140,9 @@ def test_patient_everything__absent_or_deleted__is_404_or_410(fhir: Fhir) -> Non
     assert fhir.get(f"Patient/{id}/$everything").status_code == 410
 
 
-@pytest.mark.parametrize("query", ["_since=hier", "_type=Observaton", "_offset=3", "_count=x", "start=2026-13-01"])
+@pytest.mark.parametrize(
+    "query", ["_since=hier", "_type=Observaton", "_offset=3", "_count=x", "_count=0", "_count=-1", "start=2026-13-01"]
+)
 def test_patient_everything__wrong_parameter__is_refused(fhir: Fhir, file: Any, query: str) -> None:
     assert fhir.get(f"Patient/{file['patient']['id']}/$everything?{query}").status_code in (400, 404)
 

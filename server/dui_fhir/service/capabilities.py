@@ -7,6 +7,7 @@ from dui_fhir.definitions import resource_types
 from dui_fhir.domain.change import Resource
 from dui_fhir.domain.dates import instant
 from dui_fhir.search.parse import served_parameters
+from dui_fhir.service import content
 from dui_fhir.service.engine import Call
 from dui_fhir.service.message import ServiceResponse
 from dui_fhir.service.operation import serves
@@ -23,7 +24,6 @@ _INTERACTIONS = (
     "search-type",
 )
 _SYSTEM = ("transaction", "batch", "search-system", "history-system")
-_UNSTORED = frozenset({"Parameters", "OperationOutcome"})
 
 
 def capabilities(call: Call) -> ServiceResponse:
@@ -51,7 +51,7 @@ def statement(call: Call) -> Resource:
 def _rest(call: Call) -> dict[str, Any]:
     rest: dict[str, Any] = {
         "mode": "server",
-        "resource": [_resource(call, type) for type in sorted(resource_types() - _UNSTORED)],
+        "resource": [_resource(call, type) for type in sorted(resource_types() - content.UNSTORED)],
         "interaction": [{"code": code} for code in _SYSTEM],
         "searchParam": [_parameter(p) for p in served_parameters(None, call.options)],
     }

@@ -19,6 +19,8 @@ from dui_fhir.service.engine import Call
 
 JSON_MEDIA = ("application/fhir+json", "application/json", "text/json", "application/json+fhir", "")
 XML_MEDIA = ("application/fhir+xml", "application/xml", "text/xml", "application/xml+fhir")
+UNSTORED = frozenset({"Parameters", "OperationOutcome"})
+"""Types that carry inputs and answers only (FHIR R4, parameters.html)."""
 _CONTAINERS = frozenset((dict, list))
 _KEY = re.compile(rb'"\s*:')
 _CONTROL = re.compile(rb"\\u00(?:0[0-8bcefBCEF]|1[0-9a-fA-F])|\\[bf]")
@@ -204,6 +206,19 @@ def known_type(name: str) -> str:
             "core-type-unknown",
             f"« {name[:64]} » n'est pas un type de ressource R4{nearest(name)}.",
             "unknown resource type",
+        )
+    return name
+
+
+def stored_type(name: str) -> str:
+    """Return ``name`` if it is an R4 resource type that can be stored.
+
+    Raises: NotFound (``core-type-unknown``; ``core-type-unstored``: R4 gives no endpoint to Parameters, nor this server to
+    OperationOutcome).
+    """
+    if known_type(name) in UNSTORED:
+        raise NotFound.of(
+            "core-type-unstored", f"Une ressource {name} ne s'enregistre pas.", "no endpoint for this type"
         )
     return name
 

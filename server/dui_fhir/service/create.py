@@ -14,7 +14,7 @@ def create(call: Call) -> ServiceResponse:
 
     Raises: BadRequest, NotFound (unknown type), PreconditionFailed (``core-multiple-matches``), and those of a write.
     """
-    resource = content.received(call, content.known_type(call.type))
+    resource = content.received(call, content.stored_type(call.type))
     criteria = call.request.conditions.if_none_exist
     if criteria is not None:
         return _create_unless_there(call, resource, criteria)

@@ -17,7 +17,7 @@ def update(call: Call) -> ServiceResponse:
     Raises: BadRequest (``core-id-mismatch``, …), PreconditionFailed (``core-if-match-stale``, ``core-if-none-match``), and
     those of a write.
     """
-    resource = content.received(call, content.known_type(call.type))
+    resource = content.received(call, content.stored_type(call.type))
     check_same_id(resource, call.id)
     (stored,) = commit(call, lambda: Drafts(drafts=[draft(call, resource, call.request.conditions)]))
     return answers.written(call, stored)
@@ -28,7 +28,7 @@ def conditional_update(call: Call) -> ServiceResponse:
 
     Raises: PreconditionFailed (``core-multiple-matches``, ``core-criteria-empty``), BadRequest (``core-id-mismatch``).
     """
-    resource = content.received(call, content.known_type(call.type))
+    resource = content.received(call, content.stored_type(call.type))
 
     def build() -> Drafts:
         found = conditional.find_params(call, call.type, call.request.params)

@@ -114,7 +114,7 @@ def _read_step(entry: Entry) -> _Step:
 
 def _check_type(entry: Entry, type: str, where: str) -> None:
     try:
-        content.known_type(type)
+        content.stored_type(type)
     except DuiError as error:
         raise BadRequest([replace(issue, expression=(where,)) for issue in error.issues]) from None
     if entry.method in ("POST", "PUT"):

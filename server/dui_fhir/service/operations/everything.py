@@ -69,6 +69,14 @@ def _serving(definition: Resource, members: Callable[[Call, Wanted], Record]) ->
     return serve
 
 
+def _count(value: Any) -> int:
+    if not isinstance(value, int) or value < 1:
+        raise BadRequest.of(
+            "core-parameter-type", "Le paramètre _count est un entier positif.", "_count is not positive"
+        )
+    return value
+
+
 def _of_patient(call: Call, wanted: Wanted) -> Record:
     found = record.of_patient(call.id)
     start, end = wanted.inputs.get("start"), wanted.inputs.get("end")
@@ -88,7 +96,7 @@ def _wanted(call: Call, definition: Resource) -> Wanted:
         inputs=inputs,
         types=tuple(dict.fromkeys(types)) or None,
         since_ms=_interval(call, "_since", since)[0] if since is not None else None,
-        limit=max(1, min(int(inputs.get("_count", most)), most)),
+        limit=min(_count(inputs.get("_count", most)), most),
         after=after,
     )
 
