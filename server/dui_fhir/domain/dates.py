@@ -88,8 +88,13 @@ def to_ms(moment: datetime) -> int:
     return (passed.days * 86_400 + passed.seconds) * 1000 + passed.microseconds // 1000
 
 
-@lru_cache(maxsize=256)
 def instant(ms: int) -> str:
     """Return the FHIR instant of epoch milliseconds, in UTC with three decimals: ``2026-11-24T09:00:00.123Z``."""
-    moment = _EPOCH + timedelta(milliseconds=ms)
-    return f"{moment.year:04d}-{moment:%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
+    second, rest = divmod(ms, 1000)
+    return f"{_second(second)}.{rest:03d}Z"
+
+
+@lru_cache(maxsize=256)
+def _second(second: int) -> str:
+    moment = _EPOCH + timedelta(seconds=second)
+    return f"{moment.year:04d}-{moment:%m-%dT%H:%M:%S}"

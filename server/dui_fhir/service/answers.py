@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from dui_fhir.domain.change import Resource
 from dui_fhir.domain.issues import Issue, outcome
 from dui_fhir.domain.version import Version
 from dui_fhir.service.engine import Call
@@ -9,20 +10,19 @@ from dui_fhir.service.message import ServiceResponse
 from dui_fhir.service.write import Stored
 
 
-def written(call: Call, stored: Stored) -> ServiceResponse:
-    """Return 201 or 200 with the resource, nothing, or the remarks, as the client prefers."""
-    done = stored.written
-    body = _preferred(call, stored.body)
-    if call.request.prefer.answer == "OperationOutcome":
-        return _answer(201 if done.created else 200, stored, body=outcome(stored.issues))
-    return _answer(201 if done.created else 200, stored, body=body)
+def written(call: Call, stored: Stored, *, entry: bool = False) -> ServiceResponse:
+    """Return 201 or 200 with the resource, nothing, or the remarks, as the client prefers.
 
-
-def _answer(status: int, stored: Stored, body: object) -> ServiceResponse:
-    done = stored.written
-    assert body is None or isinstance(body, dict | bytes)
+    ``entry``: of a transaction, whose answer holds the resources for who asks for them only.
+    """
+    done, wanted = stored.written, call.request.prefer.answer
+    body: Resource | bytes | None = None
+    if wanted == "OperationOutcome":
+        body = outcome(stored.issues)
+    elif wanted == "representation" or (wanted == "" and not entry):
+        body = stored.body
     return ServiceResponse(
-        status=status,
+        status=201 if done.created else 200,
         body=body,
         version=done.version,
         instant_ms=done.instant_ms,

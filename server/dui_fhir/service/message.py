@@ -33,6 +33,10 @@ class Prefer:
     respond_async: bool = False
 
 
+UNCONDITIONAL = Conditions()
+NO_PREFERENCE = Prefer()
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ServiceRequest:
     """One interaction asked for.
@@ -52,8 +56,8 @@ class ServiceRequest:
     media: str = ""
     resource: Resource | None = None
     accept: str = ""
-    conditions: Conditions = field(default_factory=Conditions)
-    prefer: Prefer = field(default_factory=Prefer)
+    conditions: Conditions = UNCONDITIONAL
+    prefer: Prefer = NO_PREFERENCE
     security_context: str = ""
     actor: Actor = SYSTEM
     request_key: str | None = None

@@ -11,7 +11,7 @@ from dui_fhir.domain.errors import Unprocessable
 from dui_fhir.domain.ids import new_id
 from dui_fhir.domain.index import IndexValues, ReferenceValue
 from dui_fhir.domain.issues import Issue
-from dui_fhir.domain.plan import Delete, Operation, Plan, Precondition, Put
+from dui_fhir.domain.plan import Delete, Operation, Plan, Precondition, Put, Written
 from dui_fhir.domain.structure import Structure
 from dui_fhir.plugin_host import Additions
 from dui_fhir.service import dangling, notices, owner, structures
@@ -217,6 +217,6 @@ def _placed(issue: Issue, path: str) -> Issue:
     return replace(issue, expression=(path,)) if path else issue
 
 
-def stored_body(operation: Operation, version: int, instant_ms: int) -> bytes | None:
+def stored_body(operation: Operation, written: Written) -> bytes | None:
     """Return what a read now returns; None after a delete."""
-    return operation.body.join(version, instant_ms) if isinstance(operation, Put) else None
+    return operation.body.join(written.version, written.instant_ms) if isinstance(operation, Put) else None

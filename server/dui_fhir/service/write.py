@@ -7,6 +7,7 @@ that conditions of the client (``If-Match``, conditional criteria) are judged on
 import random
 import time
 from collections.abc import Callable
+from functools import partial
 
 from dui_fhir.domain.errors import Conflict
 from dui_fhir.domain.issues import Issue
@@ -22,11 +23,16 @@ RACE_PAUSE_S = 0.002
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Stored:
-    """One draft once written: ``body`` is what a read now returns, None after a delete."""
+    """One draft once written; most writes of Bundles are not asked for their body: ``load`` gives it where one is."""
 
     written: Written
-    body: bytes | None
+    load: Callable[[], bytes | None]
     issues: tuple[Issue, ...] = ()
+
+    @property
+    def body(self) -> bytes | None:
+        """What a read now returns, None after a delete."""
+        return self.load()
 
 
 def commit(call: Call, build: Callable[[], Drafts]) -> tuple[Stored, ...]:
@@ -62,9 +68,7 @@ def _stored(call: Call, prepared: Preparation, result: Committed) -> tuple[Store
     return tuple(
         Stored(
             written=written,
-            body=_replayed(call, written)
-            if result.replayed
-            else stored_body(operation, written.version, written.instant_ms),
+            load=partial(_replayed, call, written) if result.replayed else partial(stored_body, operation, written),
             issues=issues,
         )
         for operation, written, issues in triples

@@ -290,22 +290,23 @@ def _draft(call: Call, step: _Step, names: Names) -> Draft | None:
         before = read.present(step.before, step.type)
         return _placed(patch.draft(call, before, document, entry.conditions, entry.at), entry)
     assert entry.resource is not None
-    update.check_conditions(
-        entry.conditions if entry.method == "PUT" else replace(entry.conditions, if_match=None), step.before
-    )
-    if entry.method == "PUT" and entry.resource.get("id") is not None:
-        update.check_same_id(entry.resource, step.id, entry.at)
+    if entry.method == "PUT":
+        update.check_conditions(entry.conditions, step.before)
+        if entry.resource.get("id") is not None:
+            update.check_same_id(entry.resource, step.id, entry.at)
+    elif entry.conditions.if_none_match is not None:
+        update.check_conditions(replace(entry.conditions, if_match=None), step.before)
     resource = names.rewrite({**entry.resource, "id": step.id}, entry.full_url, entry.method == "POST")
-    draft = Draft(
+    return Draft(
         type=step.type,
         id=step.id,
         resource=resource,
         before=step.before,
         method="POST" if entry.method == "POST" else "PUT",
         path=entry.at,
+        issues=entry.issues,
         left_base=names.foreign_base(entry.full_url),
     )
-    return _placed(draft, entry)
 
 
 def _placed(draft: Draft | None, entry: Entry) -> Draft | None:
@@ -320,7 +321,7 @@ def _response(call: Call, entry: Entry, step: _Step | None, stored: Stored | Non
     if stored is None:
         assert step.before is not None
         return succeeded(call, answers.existing(call, step.before))
-    return succeeded(call, answers.written(call, stored))
+    return succeeded(call, answers.written(call, stored, entry=True))
 
 
 def _read(call: Call, entry: Entry) -> bytes:
