@@ -5,7 +5,7 @@ from typing import Final
 
 from dui_fhir.domain.body import Body
 from dui_fhir.domain.change import Resource
-from dui_fhir.domain.plan import Plan, Put
+from dui_fhir.domain.plan import ABSENT, Committed, Plan, Put
 from dui_fhir.domain.version import Version
 from dui_fhir.plugin_host import PluginHost
 from dui_fhir.ports import Store
@@ -17,8 +17,9 @@ SHIPPED: Final = {"system": TAG_SYSTEM, "code": "couloir"}
 
 
 def publish(store: Store, extractor: Extractor, wanted: Iterable[Resource]) -> int:
-    """Store the resources that are missing or changed; the same again writes nothing. Returns: how many were written.
+    """Store the resources that are missing or changed; the same again writes nothing.
 
+    Returns: how many were written; none where somebody wrote one of them meanwhile: the next look sees what is there.
     Raises: Unavailable.
     """
     resources = list(wanted)
@@ -26,12 +27,13 @@ def publish(store: Store, extractor: Extractor, wanted: Iterable[Resource]) -> i
     puts = []
     for resource in resources:
         key = (resource["resourceType"], resource["id"])
-        body = Body.of(resource)
-        if _digest(stored.get(key)) != body.digest:
-            puts.append(Put(type=key[0], id=key[1], body=body, index=extractor.extract(resource)))
-    if puts:
-        store.submit(Plan(operations=tuple(puts)))
-    return len(puts)
+        held, body = stored.get(key), Body.of(resource)
+        if _digest(held) != body.digest:
+            expect = ABSENT if held is None or held.deleted else held.version
+            puts.append(Put(type=key[0], id=key[1], body=body, index=extractor.extract(resource), expect=expect))
+    if not puts:
+        return 0
+    return len(puts) if isinstance(store.submit(Plan(operations=tuple(puts))), Committed) else 0
 
 
 def publish_questionnaires(store: Store, extractor: Extractor, host: PluginHost) -> int:
