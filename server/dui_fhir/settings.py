@@ -46,6 +46,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("plugin_folders", list, [], "Dossiers de couloirs chargés en plus, sans installation."),
     # FHIR
     Setting("time_zone", str, "Europe/Paris", "Fuseau des dates écrites sans décalage horaire."),
+    Setting("if_match_required", bool, False, "Modifier ou supprimer une ressource nommée demande If-Match (428 sans)."),
     Setting("conditional_delete", str, "single", "DELETE Type?critères : « single » (un seul résultat) ou « multiple » (tous)."),
     Setting("conditional_delete_max", int, 1000, "Ressources qu'un DELETE Type?critères peut supprimer en une fois."),
     Setting("page_size", int, 50, "Ressources par page quand _count n'est pas donné."),

@@ -257,9 +257,9 @@ def test_conditional_create__misspelt_criterion__is_400(fhir: Fhir) -> None:
     assert fhir.count("Patient") == 0
 
 
-def test_conditional_create__sixteen_at_once__make_one(fhir: Fhir) -> None:
+def test_conditional_create__thirty_two_at_once__make_one(fhir: Fhir) -> None:
     answers: list[tuple[int, str]] = []
-    start = threading.Barrier(16)
+    start = threading.Barrier(32)
 
     def create() -> None:
         start.wait()
@@ -267,13 +267,13 @@ def test_conditional_create__sixteen_at_once__make_one(fhir: Fhir) -> None:
         answer = client.post("Patient", PATIENT, headers={"If-None-Exist": "identifier=urn:test|1"})
         answers.append((answer.status_code, answer.json["id"]))
 
-    threads = [threading.Thread(target=create) for _ in range(16)]
+    threads = [threading.Thread(target=create) for _ in range(32)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
 
-    assert sorted(status for status, _ in answers) == [200] * 15 + [201]
+    assert sorted(status for status, _ in answers) == [200] * 31 + [201]
     assert len({id for _, id in answers}) == 1
     assert fhir.count("Patient") == 1
 
@@ -463,3 +463,46 @@ def test_conditional_delete__several_allowed__statement_says_so(fhir, monkeypatc
     assert {r["conditionalDelete"] for r in fhir.get("metadata").json["rest"][0]["resource"]} == {"single"}
     _several(fhir, monkeypatch)
     assert {r["conditionalDelete"] for r in fhir.get("metadata").json["rest"][0]["resource"]} == {"multiple"}
+
+
+# 428: the version must be told (RFC 6585, section 3)
+
+
+def test_change__without_if_match_where_it_is_required__is_428_and_changes_nothing(
+    fhir: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(fhir.engine.settings._values, "if_match_required", True)
+    created = fhir.create(PATIENT)
+    path = f"Patient/{created['id']}"
+    patch = b'[{"op":"add","path":"/active","value":true}]'
+    entry = {"resource": created, "request": {"method": "PUT", "url": path}}
+
+    answers = [
+        fhir.put(path, {**created, "active": True}),
+        fhir.delete(path),
+        fhir.call("PATCH", path, patch, headers={"Content-Type": "application/json-patch+json"}),
+        fhir.transaction(entry),
+    ]
+    assert [(a.status_code, _codes(a)) for a in answers] == [(428, ["core-if-match-required"])] * 4
+    assert fhir.get(path).headers["ETag"] == 'W/"1"'
+    assert fhir.put(path, {**created, "active": True}, headers={"If-Match": 'W/"1"'}).status_code == 200
+    assert fhir.put("Patient/nouveau", {**PATIENT, "id": "nouveau"}).status_code == 201
+    assert fhir.put("Patient?identifier=urn:test|9", {"resourceType": "Patient"}).status_code == 201
+
+
+def test_create__one_qualified_ins_by_thirty_two_at_once__makes_one_file(fhir: Any) -> None:
+    start, statuses = threading.Barrier(32), list[int]()
+
+    def create() -> None:
+        start.wait()
+        client = type(fhir)(fhir.client.application.test_client(), fhir.engine, fhir.tenant)
+        statuses.append(client.post("Patient", _qualified()).status_code)
+
+    threads = [threading.Thread(target=create) for _ in range(32)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(statuses) == [201] + [409] * 31
+    assert fhir.count("Patient") == 1

@@ -15,8 +15,12 @@ def delete(call: Call) -> ServiceResponse:
     """
     content.known_type(call.type)
 
+    conditions = call.request.conditions
+
     def build() -> Drafts:
-        found = draft(call.store.read(call.type, call.id), call.request.conditions)
+        before = call.store.read(call.type, call.id)
+        etag.check_given(conditions.if_match, before, required=call.engine.settings.if_match_required)
+        found = draft(before, conditions)
         return Drafts(drafts=[found] if found else [])
 
     stored = commit(call, build)

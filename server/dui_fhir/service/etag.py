@@ -2,7 +2,7 @@
 
 import re
 
-from dui_fhir.domain.errors import BadRequest, PreconditionFailed
+from dui_fhir.domain.errors import BadRequest, PreconditionFailed, PreconditionRequired
 from dui_fhir.domain.version import Version
 
 _TAG = re.compile(r'\s*(?:W/)?"?([0-9]{1,18})"?\s*')
@@ -33,6 +33,19 @@ def listed(text: str, version: int) -> bool:
     if text.strip() == "*":
         return True
     return any((m := _TAG.fullmatch(tag)) is not None and int(m[1]) == version for tag in text.split(","))
+
+
+def check_given(text: str | None, current: Version | None, *, required: bool) -> None:
+    """Check that a change of what is there, named by its id, says of which version (RFC 6585, section 3).
+
+    ``required``: the setting ``if_match_required``. Raises: PreconditionRequired (``core-if-match-required``).
+    """
+    if required and text is None and current is not None and not current.deleted:
+        raise PreconditionRequired.of(
+            "core-if-match-required",
+            "Dites quelle version vous modifiez : en-tête If-Match, avec l'ETag rendu par une lecture.",
+            "setting if_match_required",
+        )
 
 
 def check_match(text: str | None, current: Version | None) -> None:

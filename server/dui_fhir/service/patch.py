@@ -28,9 +28,12 @@ def patch(call: Call) -> ServiceResponse:
     content.known_type(call.type)
     document = received(call)
 
+    conditions = call.request.conditions
+
     def build() -> Drafts:
-        before = call.store.read(call.type, call.id)
-        return Drafts(drafts=[draft(call, read.present(before, call.type), document, call.request.conditions)])
+        before = read.present(call.store.read(call.type, call.id), call.type)
+        etag.check_given(conditions.if_match, before, required=call.engine.settings.if_match_required)
+        return Drafts(drafts=[draft(call, before, document, conditions)])
 
     (stored,) = commit(call, build)
     return answers.written(call, stored)

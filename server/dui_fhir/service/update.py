@@ -14,12 +14,19 @@ from dui_fhir.service.write import commit
 def update(call: Call) -> ServiceResponse:
     """Store a new version, or the first one under the client's own id; an equal content makes no version.
 
-    Raises: BadRequest (``core-id-mismatch``, …), PreconditionFailed (``core-if-match-stale``, ``core-if-none-match``), and
-    those of a write.
+    Raises: BadRequest (``core-id-mismatch``, …), PreconditionFailed (``core-if-match-stale``, ``core-if-none-match``),
+    PreconditionRequired, and those of a write.
     """
     resource = content.received(call, content.stored_type(call.type))
     check_same_id(resource, call.id)
-    (stored,) = commit(call, lambda: Drafts(drafts=[draft(call, resource, call.request.conditions)]))
+    conditions = call.request.conditions
+
+    def build() -> Drafts:
+        wanted = draft(call, resource, conditions)
+        etag.check_given(conditions.if_match, wanted.before, required=call.engine.settings.if_match_required)
+        return Drafts(drafts=[wanted])
+
+    (stored,) = commit(call, build)
     return answers.written(call, stored)
 
 

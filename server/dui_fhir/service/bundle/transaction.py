@@ -15,7 +15,7 @@ from dui_fhir.domain.issues import Issue, outcome
 from dui_fhir.domain.plan import Precondition
 from dui_fhir.domain.version import Version
 from dui_fhir.search.match import Entry as Candidate
-from dui_fhir.service import answers, conditional, content, delete, patch, read, update
+from dui_fhir.service import answers, conditional, content, delete, etag, patch, read, update
 from dui_fhir.service.bundle import batch
 from dui_fhir.service.bundle.entry import Entry, read_all
 from dui_fhir.service.bundle.responses import failed, succeeded
@@ -281,6 +281,9 @@ def _told(call: Call, step: _Step, names: Names) -> Draft | None:
 
 def _draft(call: Call, step: _Step, names: Names) -> Draft | None:
     entry = step.entry
+    if step.named_id:
+        required = call.engine.settings.if_match_required
+        etag.check_given(entry.conditions.if_match, step.before, required=required)
     if entry.method == "DELETE":
         return _placed(delete.draft(step.before, entry.conditions, entry.at), entry)
     if not step.writes:
