@@ -55,7 +55,7 @@ class Reindexer:
         self._engine.tunings.forget(tenant)
         tuned = call.tuned
         unmarked = tuned.state.moved(tuned.added, tuned.added, {one.base for one in tuned.settled})
-        unmarked = unmarked.asked(tuned.guided)
+        unmarked = unmarked.asking(tuned.guided)
         if unmarked == tuned.state and not (tuned.state.to_do(tuned.added) and self._idle(call.store)):
             return False
         jobs = (start(tuned.version + 1),) if unmarked.to_do(tuned.added) else ()
@@ -70,7 +70,7 @@ class Reindexer:
         for _ in range(ATTEMPTS):
             self._engine.tunings.changed(tenant, call.store)
             tuned = call.tuned
-            if tuned.state.asked(tuned.guided) != tuned.state:
+            if tuned.state.asking(tuned.guided) != tuned.state:
                 self.begin(tenant)
                 continue
             lot = _current(Lot.of(job.payload), tuned, call.store)
@@ -100,7 +100,12 @@ class Reindexer:
             last = page.matches[-1]
             done = lot.done + len(page.matches)
             following = Lot(
-                base=lot.base, codes=lot.codes, after=(last.type, last.id), done=done, total=max(done, lot.total)
+                base=lot.base,
+                codes=lot.codes,
+                version=lot.version,
+                after=(last.type, last.id),
+                done=done,
+                total=max(done, lot.total),
             )
             job = Job(
                 id=new_id(), kind=REINDEX, key=_key(tuned, following), payload=following.payload(), stream=REINDEX
@@ -165,11 +170,12 @@ def _current(lot: Lot | None, tuned: Tuned, store: Store) -> Lot | None:
     left = tuned.state.to_do(tuned.added)
     if not left:
         return None
-    if lot is not None and lot.base in left and lot.codes == tuned.state.codes(lot.base, tuned.added):
-        return lot
+    if lot is not None and lot.version == tuned.version and lot.base in left:
+        return lot  # the codes are the same: the marker is
     base = left[0]
     types = () if base in ABSTRACT else (base,)
-    return Lot(base=base, codes=tuned.state.codes(base, tuned.added), total=store.count(Query(types=types)))
+    codes = tuned.state.codes(base, tuned.added)
+    return Lot(base=base, codes=codes, version=tuned.version, total=store.count(Query(types=types)))
 
 
 def _under_way(first: Lot, store: Store) -> bool:

@@ -6,7 +6,7 @@ before have no values for them until they are indexed again. The state of a tena
 
 import hashlib
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from dui_fhir.definitions import SearchParameter
@@ -29,10 +29,12 @@ class Indexed:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class IndexState:
-    """``complete``: indexed in all current resources. ``stale``: ``(base, code)`` that may have values left over, or none yet."""
+    """``complete``: indexed in all current resources. ``stale``: ``(base, code)`` that may have values left over. ``asked``: of
+    packages, told to all processes and not complete yet."""
 
     complete: frozenset[Indexed] = frozenset()
     stale: frozenset[tuple[str, str]] = frozenset()
+    asked: frozenset[Indexed] = frozenset()
 
     def pending(self, added: Iterable[SearchParameter]) -> frozenset[Indexed]:
         """Return what is in force and not in all resources yet."""
@@ -51,21 +53,23 @@ class IndexState:
         return IndexState(
             complete=frozenset((self.complete & now) | {one for one in now if one.base in empty}),
             stale=frozenset(pair for pair in left if pair[0] not in empty),
+            asked=self.asked & now,
         )
 
-    def asked(self, guided: Iterable[SearchParameter]) -> "IndexState":
+    def asking(self, guided: Iterable[SearchParameter]) -> "IndexState":
         """Return the state once every process knows that the values of these are wanted.
 
         Processes have a package at different moments. Those that know a marker with this state read it after the package
         came, so all they write is indexed: only then may what was there before be said to be indexed too.
         """
-        left = {(one.base, one.code) for one in self.pending(guided)}
-        return IndexState(complete=self.complete, stale=self.stale | left)
+        return replace(self, asked=self.pending(guided))
 
     def finished(self, base: str, done: Iterable[Indexed]) -> "IndexState":
         """Return the state once the resources of a base are indexed again."""
         return IndexState(
-            complete=self.complete | frozenset(done), stale=frozenset(pair for pair in self.stale if pair[0] != base)
+            complete=self.complete | frozenset(done),
+            stale=frozenset(pair for pair in self.stale if pair[0] != base),
+            asked=frozenset(one for one in self.asked if one.base != base),
         )
 
     def to_do(self, added: Iterable[SearchParameter]) -> tuple[str, ...]:
@@ -83,20 +87,23 @@ class IndexState:
         """Return the state as extensions of the marker."""
         entries = [[("base", one.base), ("code", one.code), ("digest", one.digest)] for one in sorted(self.complete)]
         entries += [[("base", base), ("code", code)] for base, code in sorted(self.stale)]
+        entries += [[("base", one.base), ("code", one.code), ("asked", one.digest)] for one in sorted(self.asked)]
         return [{"url": ENTRY, "extension": [{"url": u, "valueString": v} for u, v in parts]} for parts in entries]
 
 
 def state_of(marker: Resource | None) -> IndexState:
     """Return the state that a marker holds."""
-    complete, stale = set(), set()
+    complete, stale, asked = set(), set(), set()
     for entry in (marker or {}).get("extension", ()):
         if entry.get("url") == ENTRY:
             parts = {part["url"]: part["valueString"] for part in entry["extension"]}
             if "digest" in parts:
                 complete.add(Indexed(parts["base"], parts["code"], parts["digest"]))
+            elif "asked" in parts:
+                asked.add(Indexed(parts["base"], parts["code"], parts["asked"]))
             else:
                 stale.add((parts["base"], parts["code"]))
-    return IndexState(complete=frozenset(complete), stale=frozenset(stale))
+    return IndexState(complete=frozenset(complete), stale=frozenset(stale), asked=frozenset(asked))
 
 
 def wanted(added: Iterable[SearchParameter]) -> frozenset[Indexed]:

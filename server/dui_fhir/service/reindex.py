@@ -11,10 +11,14 @@ from dui_fhir.service.tuning import Tuned
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Lot:
-    """Where the work is: after which resource of a base, for which codes; ``done`` of ``total`` resources of the base."""
+    """Where the work is: after which resource of a base, for which codes; ``done`` of ``total`` resources of the base.
+
+    ``version``: of the marker under which the base was begun. Under another one, what was done may be by other expressions.
+    """
 
     base: str
     codes: tuple[str, ...]
+    version: int
     after: tuple[str, str] | None = None
     done: int = 0
     total: int = 0
@@ -28,6 +32,7 @@ class Lot:
         return cls(
             base=payload["base"],
             codes=tuple(payload["codes"]),
+            version=payload.get("version", 0),
             after=(after[0], after[1]) if after else None,
             done=payload["done"],
             total=payload["total"],
@@ -37,7 +42,7 @@ class Lot:
         """Return it as kept in a job."""
         return {
             "base": self.base, "codes": list(self.codes), "after": list(self.after) if self.after else None,
-            "done": self.done, "total": self.total,
+            "done": self.done, "total": self.total, "version": self.version,
         }  # fmt: skip
 
 
