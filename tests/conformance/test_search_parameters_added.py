@@ -314,6 +314,20 @@ def test_reindex__one_lot_at_a_time__progress_is_told(added, monkeypatch):
     ]
 
 
+def test_reindex__expression_changed_between_two_lots__first_resources_are_done_again(added, monkeypatch):
+    names = [{"use": "nickname", "given": ["Loulou"]}, {"use": "usual", "given": ["Zaza"]}]
+    added.put("Patient/a", {"resourceType": "Patient", "id": "a", "name": names})
+    monkeypatch.setattr(reindexing, "LOT", 1)
+    assert administration.reindexing_of(added.engine).run_one(added.tenant) == 1
+    usual = parameter(expression="Patient.name.where(use='usual').given")
+    assert added.put("SearchParameter/sp-nickname", usual).status_code == 200
+    while administration.reindexing_of(added.engine).run_one(added.tenant):
+        pass
+    answer = added.get("Patient?nickname=zaza")
+    assert (ids(answer), warned(answer)) == (["a"], [])
+    assert ids(added.get("Patient?nickname=loulou")) == []
+
+
 def test_reindex__worker_died_in_a_lot__another_one_goes_on(added, monkeypatch):
     monkeypatch.setattr(reindexing, "LOT", 1)
     store = added.engine.stores.open(added.tenant)
