@@ -22,6 +22,7 @@ from dui_fhir.domain.plan import Plan, Put
 from dui_fhir.jobs import Worker
 from dui_fhir.ports import Delivered
 from dui_fhir.service.engine import Engine
+from dui_fhir.service.operations.subscription import SUBSCRIPTIONS_MAX
 from dui_fhir.service.reader import TrackingReader
 from dui_fhir.service.sendings import OutboxTasks
 from dui_fhir.service.subscribing import SubscriptionStatuses
@@ -797,6 +798,15 @@ def test_status__instance_and_type__count_the_events(bench: Bench, endpoint: End
     assert bench.fhir.get("Subscription/$status?status=off").json["total"] == 0
     assert bench.fhir.get(f"Subscription/$status?id={one}").json["total"] == 1
     assert _codes(bench.fhir.get("Subscription/$status?id=nope")) == ["subscription-unknown"]
+
+
+@pytest.mark.parametrize(
+    ("ids", "code"), [(SUBSCRIPTIONS_MAX, "subscription-unknown"), (SUBSCRIPTIONS_MAX + 1, "subscription-status-many")]
+)
+def test_status__more_ids_than_it_answers__is_refused_rather_than_cut(bench: Bench, ids: int, code: str) -> None:
+    asked = {"resourceType": "Parameters", "parameter": [{"name": "id", "valueId": f"s{n}"} for n in range(ids)]}
+
+    assert _codes(bench.fhir.post("Subscription/$status", asked)) == [code]
 
 
 def test_events__between_numbers__with_content_and_state(bench: Bench, endpoint: Endpoint) -> None:

@@ -38,19 +38,20 @@ MSS API (`ans.fhir.fr.mss` 0.1.0) ne publie que des modèles logiques : rien à 
 FOOT = """
 ## Ce qui a été comparé au guide publié
 
-Le paquet officiel `ans.fhir.fr.tddui` 2.4.0-ballot n'est pas dans le registre NPM public, mais les définitions qu'il contient sont lisibles
-dans `ansforge/IG-website-release` (dossier `www/ig/fhir/tddui/2.4.0-ballot`, révision 993346f9). Ont été relus, élément par élément, en
-regard de leur différentiel publié : `tddui-encounter-evenement`, `tddui-questionnaire-response`,
+Le paquet officiel `ans.fhir.fr.tddui` 2.4.0-ballot n'est pas dans le registre NPM public, mais les définitions qu'il contient
+sont lisibles dans `ansforge/IG-website-release` (dossier `www/ig/fhir/tddui/2.4.0-ballot`, révision 993346f9). Ont été relus,
+élément par élément, en regard de leur différentiel publié : `tddui-encounter-evenement`, `tddui-questionnaire-response`,
 `tddui-service-request-demande-orientation`, `tddui-basic-decision`, `tddui-task-action`, `tddui-task-moyen-ressource`,
-`tddui-task-prestation`, `tddui-task-bilan` et `tddui-document-reference`. Ce qui différait a été corrigé : liaisons des sortes d'`input`,
-d'`output` et d'identifiant, un seul code par type d'évènement, commentaires d'`item`, auteurs d'un bilan ou d'une pièce, expressions des
-invariants, libellés imposés des identifiants de décision ; une seule identité de demande d'orientation n'est plus exigée. Les listes de
-`tddui-discriminator` et d'identifiants ont été relues dans les sources du guide (`ansforge/IG-fhir-medicosocial-transfert-donnees-dui`).
+`tddui-task-prestation`, `tddui-task-bilan` et `tddui-document-reference`. Ce qui différait a été corrigé : liaisons des sortes
+d'`input`, d'`output` et d'identifiant, un seul code par type d'évènement, commentaires d'`item`, auteurs d'un bilan ou d'une
+pièce, expressions des invariants, libellés imposés des identifiants de décision ; une seule identité de demande d'orientation
+n'est plus exigée. Les listes de `tddui-discriminator` et d'identifiants ont été relues dans les sources du guide
+(`ansforge/IG-fhir-medicosocial-transfert-donnees-dui`).
 
-Deux écarts voulus ou subis : le guide écrit sur l'évènement entier les règles « détail du matériel seulement pour ORG-206 » et « local
-seulement pour ORG-207 », ce qui refuse à tort un évènement qui a deux ressources ; elles sont jugées ici sur chaque ressource
-utilisée. `tddui-document-reference` dérive de *SimplifiedPublish* d'IHE MHD, qui n'est pas livré : `masterIdentifier` obligatoire en
-vient, le reste de ce parent n'est pas vérifié. N'ont pas été comparées : les extensions écrites d'après le texte.
+Deux écarts voulus ou subis : le guide écrit sur l'évènement entier les règles « détail du matériel seulement pour ORG-206 » et «
+local seulement pour ORG-207 », ce qui refuse à tort un évènement qui a deux ressources ; elles sont jugées ici sur chaque
+ressource utilisée. `tddui-document-reference` dérive de *SimplifiedPublish* d'IHE MHD, qui n'est pas livré : `masterIdentifier`
+obligatoire en vient, le reste de ce parent n'est pas vérifié. N'ont pas été comparées : les extensions écrites d'après le texte.
 
 ## Profils du projet
 

@@ -88,7 +88,8 @@ def operations(stores: Stores) -> tuple[Operation, ...]:
 
 
 def status(request: OperationRequest, stores: Stores) -> Answer:
-    """Return a searchset of one Parameters per subscription. Raises: NotFound (``subscription-unknown``)."""
+    """Return a searchset of one Parameters per subscription. Raises: NotFound (``subscription-unknown``), Unprocessable
+    (``subscription-status-many``: more than :data:`SUBSCRIPTIONS_MAX` ids)."""
     store = stores.open(request.context.tenant)
     found = [request.target] if request.target is not None else _wanted(request)
     entries = [{"resource": _status(store, subscription), "search": {"mode": "match"}} for subscription in found]
@@ -104,7 +105,14 @@ def _wanted(request: OperationRequest) -> list[Resource]:
 
 
 def _by_id(reader: Reader, ids: Sequence[str]) -> list[Resource]:
-    found = {id: reader.read(f"Subscription/{id}") for id in ids[:SUBSCRIPTIONS_MAX]}
+    if len(ids) > SUBSCRIPTIONS_MAX:
+        raise Unprocessable.of(
+            "subscription-status-many",
+            f"$status répond de {SUBSCRIPTIONS_MAX} abonnements au plus à la fois.",
+            f"{len(ids)} ids",
+            code="too-costly",
+        )
+    found = {id: reader.read(f"Subscription/{id}") for id in ids}
     unknown = [id for id, subscription in found.items() if subscription is None]
     if unknown:
         raise NotFound.of(
