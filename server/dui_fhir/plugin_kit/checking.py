@@ -156,10 +156,10 @@ def _example_faults(loaded: Loaded, id: str) -> Iterator[Fault]:
         return
     examples = examples_of(plugin)
     yield from _missing_examples(plugin, examples)
-    # without its parameters, the code would be told to fail where nothing is wrong with it
-    code_is_sound = not any(
-        fault.file.endswith(".py") or fault.file == "parameters.json" for fault in loaded.contents[id].faults
-    )
+    faults = loaded.contents[id].faults
+    if any(fault.file == "parameters.json" for fault in faults):
+        return  # the code would be told to fail where nothing is wrong with it
+    code_is_sound = not any(fault.file.endswith(".py") for fault in faults)
     for example in examples:
         if code_is_sound or (example.rule is not None and example.rule.form != "python"):
             yield from (Fault(file=example.name, text=text) for text in example_faults(example, plugin, host))
