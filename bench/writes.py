@@ -15,6 +15,8 @@ WARM_S = 2.0
 PERSON = 15
 """Resources in the Bundle of one person."""
 DECADE_FIRST = 10_000
+IMPORTERS = 8
+"""Clients that import: as many as those of small transactions."""
 
 
 def transactions(folder: Path, options: argparse.Namespace) -> None:
@@ -42,13 +44,13 @@ def transactions(folder: Path, options: argparse.Namespace) -> None:
 
 
 def imports(folder: Path, options: argparse.Namespace) -> None:
-    """Import de Bundles de transaction d'une personne (15 ressources), 4 clients, profils contrôlés."""
+    """Import de Bundles de transaction d'une personne (15 ressources), 8 clients, profils contrôlés."""
     numbers = itertools.count()
     with servers.dui(folder, options.workers) as (port, running):
-        sent = _posted(port, map(corpus.person, numbers), 4, WARM_S)
+        sent = _posted(port, map(corpus.person, numbers), IMPORTERS, WARM_S)
         requests = (load.send("POST", "/fhir", corpus.person(n)) for n in numbers)
         with Meter(running.pid, folder) as meter:
-            outcome = load.run(port, requests, clients=4, seconds=options.seconds * 2)
+            outcome = load.run(port, requests, clients=IMPORTERS, seconds=options.seconds * 2)
         print("  dui-fhir  ", outcome.line())
         print(f"  ressources {outcome.rate * PERSON:.0f}/s")
         total, sent = total_of(port, "CarePlan"), sent + len(outcome.latencies_s)
@@ -64,7 +66,7 @@ def curve(folder: Path, options: argparse.Namespace) -> None:
         done = total_of(port, "CarePlan")
         if done:
             print(f"  reprise    {done * PERSON} ressources étaient là")
-        _posted(port, map(corpus.person, itertools.count(done)), 4, WARM_S)
+        _posted(port, map(corpus.person, itertools.count(done)), IMPORTERS, WARM_S)
         done = total_of(port, "CarePlan")
         for mark in _marks(options.until):
             missing = -(-mark // PERSON) - done
@@ -73,7 +75,7 @@ def curve(folder: Path, options: argparse.Namespace) -> None:
             first = done
             requests = (load.send("POST", "/fhir", corpus.person(n)) for n in range(first, first + missing))
             with Meter(running.pid, folder) as meter:
-                outcome = load.run(port, requests, clients=4, seconds=float("inf"))
+                outcome = load.run(port, requests, clients=IMPORTERS, seconds=float("inf"))
             done += len(outcome.latencies_s)
             print(f"  {done * PERSON:>9} ressources", f"{outcome.rate * PERSON:6.0f} ressources/s ", outcome.line())
             total = total_of(port, "CarePlan")
