@@ -186,7 +186,7 @@ class _Maker:
 
     def practitioner(self) -> Resource:
         rpps = {
-            "type": _concept("http://terminology.hl7.org/CodeSystem/v2-0203", "RPPS"),
+            "type": _concept("https://hl7.fr/ig/fhir/core/CodeSystem/fr-core-cs-v2-0203", "IDNPS"),
             "system": "urn:oid:1.2.250.1.71.4.2.1",
             "value": "899700000013",
         }

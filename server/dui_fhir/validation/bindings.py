@@ -137,14 +137,22 @@ def _of_quantity(value_set: str, strength: str) -> Binding:
 
 
 def _report(told: Verdict, value_set: str, strength: str, path: Path, report: Report) -> None:
-    if told == "invalid":
+    if told == "invalid" and strength == "required":
         report.add(
             "validation-code",
             "code-invalid",
             "Ce code n'appartient pas à la liste de valeurs prévue.",
             f"not in {value_set} ({strength})",
             path,
-            "error" if strength == "required" else "warning",
+        )
+    elif told == "invalid":  # admitted where no code of the list says it, which nobody can tell here
+        report.add(
+            "validation-code-extensible",
+            "code-invalid",
+            "Ce code n'est pas de la liste de valeurs ; il est admis si aucun code de la liste ne convient.",
+            f"not in {value_set} ({strength})",
+            path,
+            "warning",
         )
     elif told == "unknown":
         report.add(

@@ -17,8 +17,8 @@ STEPS_MAX = 5_000_000
 _OF_THE_PLACE = ("conforms", "member", "resolve", "resource", "root", "verdicts", "steps", "extension", "depth")
 
 
-UNTOLD = frozenset({"validation-dom-6"})
-"""Best practices: a quiet report leaves them out, and what is only an information."""
+UNTOLD = frozenset({"validation-dom-6", "validation-code-extensible"})
+"""Best practices, and codes that an extensible binding admits: a quiet report leaves them out, and what is only an information."""
 TOLD = frozenset({"validation-profile-unknown"})
 """Except this information, which is a warning where the profile was chosen for the resource."""
 

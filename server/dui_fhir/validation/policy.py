@@ -9,6 +9,7 @@ from typing import Literal, Protocol
 
 from dui_fhir.domain.change import Resource
 from dui_fhir.domain.issues import Issue
+from dui_fhir.validation.faults import UNTOLD
 from dui_fhir.validation.validator import Validator
 
 Mode = Literal["refuse", "warn", "off"]
@@ -139,7 +140,7 @@ class WriteValidation:
 
 
 def _told(found: Iterable[Issue]) -> tuple[Issue, ...]:
-    return tuple(dict.fromkeys(i for i in found if i.severity != "information" and i.id != "validation-dom-6"))
+    return tuple(dict.fromkeys(i for i in found if i.severity != "information" and i.id not in UNTOLD))
 
 
 def _softened(issues: Iterable[Issue], mode: Mode) -> list[Issue]:

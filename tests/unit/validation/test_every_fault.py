@@ -49,6 +49,7 @@ LIBRARY = Library(
                 profile("ordered", "Patient", ORDERED, PHONE, PHONE_IS, MAIL, MAIL_IS),
                 profile("unreadable", "Patient", UNREADABLE, PHONE, PHONE_IS),
                 profile("bound", "Patient", {"path": "Patient.language", "binding": {"strength": "required", "valueSet": "urn:v"}}),
+                profile("admits", "Patient", {"path": "Patient.language", "binding": {"strength": "extensible", "valueSet": "urn:v"}}),
                 profile("rule", "Patient", {"path": "Patient", "constraint": [
                     {"key": "a-1", "severity": "error", "expression": "active"}]}),
                 profile("unknown-rule", "Patient", {"path": "Patient", "constraint": [
@@ -113,6 +114,7 @@ CASES: list[tuple[str, str, dict[str, Any], str]] = [
     ("attachment-size", "error", patient(photo=[{"data": "AAAA", "size": 2, "contentType": "a/b"}]), "Patient.photo[0].size"),
     ("code", "error", patient(gender="femme"), "Patient.gender"),
     ("code", "error", follows("bound", language="de"), "Patient.language"),
+    ("code-extensible", "warning", follows("admits", language="de"), "Patient.language"),
     ("code-not-checked", "information", patient(maritalStatus=ELSEWHERE_CODED), "Patient.maritalStatus"),
     ("reference-target", "error", patient(managingOrganization={"reference": "Patient/1"}), "Patient.managingOrganization"),
     ("aggregation", "error", follows("target", managingOrganization={"reference": "Organization/1"}),

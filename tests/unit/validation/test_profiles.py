@@ -392,7 +392,7 @@ class _Terminology:
     [
         ("https://example.org/vs", "required", "x", []),
         ("https://example.org/vs", "required", "y", [("validation-code", "error")]),
-        ("https://example.org/vs", "extensible", "y", [("validation-code", "warning")]),
+        ("https://example.org/vs", "extensible", "y", [("validation-code-extensible", "warning")]),
         ("https://example.org/vs", "preferred", "y", []),
         ("https://example.org/other", "required", "y", [("validation-code-not-checked", "information")]),
     ],
