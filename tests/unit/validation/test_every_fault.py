@@ -49,7 +49,8 @@ LIBRARY = Library(
                 profile("ordered", "Patient", ORDERED, PHONE, PHONE_IS, MAIL, MAIL_IS),
                 profile("unreadable", "Patient", UNREADABLE, PHONE, PHONE_IS),
                 profile("bound", "Patient", {"path": "Patient.language", "binding": {"strength": "required", "valueSet": "urn:v"}}),
-                profile("admits", "Patient", {"path": "Patient.language", "binding": {"strength": "extensible", "valueSet": "urn:v"}}),
+                profile("admits", "Patient", {
+                    "path": "Patient.language", "binding": {"strength": "extensible", "valueSet": "urn:v"}}),
                 profile("rule", "Patient", {"path": "Patient", "constraint": [
                     {"key": "a-1", "severity": "error", "expression": "active"}]}),
                 profile("unknown-rule", "Patient", {"path": "Patient", "constraint": [
