@@ -457,14 +457,7 @@ def test_meta_add__respond_async_and_the_worker_dies_after_it__is_done_once(
     path = f"Patient/{patient['id']}"
     accepted = bulk.call("POST", f"{path}/$meta-add", inputs, Prefer="respond-async")
     assert accepted.status_code == 202
-    keep = Folder.keep_answer
-
-    def dies(self: Folder, answer: bytes) -> None:
-        monkeypatch.setattr(Folder, "keep_answer", keep)
-        raise RuntimeError("killed")
-
-    monkeypatch.setattr(Folder, "keep_answer", dies)
-    monkeypatch.setattr("dui_fhir.bulk.runner.RETRY_S", 0.0)
+    _die_once_before_the_answer_is_kept(monkeypatch)
     answer = _until_done(bulk, accepted.headers["Content-Location"])
 
     assert answer["entry"][0]["response"]["status"] == "200 OK"
@@ -521,14 +514,7 @@ def test_bundle__worker_dies_before_it_keeps_the_answer__nothing_is_written_twic
 ) -> None:
     entries = [{"resource": PATIENT, "request": {"method": "POST", "url": "Patient"}}] * 2
     accepted = bulk.call("POST", "", {"resourceType": "Bundle", "type": type, "entry": entries}, Prefer="respond-async")
-    keep = Folder.keep_answer
-
-    def dies(self: Folder, answer: bytes) -> None:
-        monkeypatch.setattr(Folder, "keep_answer", keep)
-        raise RuntimeError("killed")
-
-    monkeypatch.setattr(Folder, "keep_answer", dies)
-    monkeypatch.setattr("dui_fhir.bulk.runner.RETRY_S", 0.0)
+    _die_once_before_the_answer_is_kept(monkeypatch)
     answer = _until_done(bulk, accepted.headers["Content-Location"])
 
     found = bulk.call("GET", "Patient?_total=accurate").json
@@ -544,6 +530,14 @@ def test_conditional_write__worker_dies_after_it__its_answer_is_that_of_what_was
     path = f"Patient/{patient['id']}"
     headers = {"Prefer": "respond-async", "If_Match": 'W/"1"'}
     accepted = bulk.call("PUT", path, {**patient, "active": True}, **headers)
+    _die_once_before_the_answer_is_kept(monkeypatch)
+    answer = _until_done(bulk, accepted.headers["Content-Location"])
+
+    assert answer["entry"][0]["response"]["etag"] == 'W/"2"'
+    assert bulk.call("GET", path).headers["ETag"] == 'W/"2"'
+
+
+def _die_once_before_the_answer_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     keep = Folder.keep_answer
 
     def dies(self: Folder, answer: bytes) -> None:
@@ -552,10 +546,6 @@ def test_conditional_write__worker_dies_after_it__its_answer_is_that_of_what_was
 
     monkeypatch.setattr(Folder, "keep_answer", dies)
     monkeypatch.setattr("dui_fhir.bulk.runner.RETRY_S", 0.0)
-    answer = _until_done(bulk, accepted.headers["Content-Location"])
-
-    assert answer["entry"][0]["response"]["etag"] == 'W/"2"'
-    assert bulk.call("GET", path).headers["ETag"] == 'W/"2"'
 
 
 def _until_done(bulk: Bulk, status: str) -> Any:

@@ -646,8 +646,8 @@ def test_delivery__gone__stops_the_subscription(bench: Bench, endpoint: Endpoint
     assert bench.status(id) == "off"
 
 
-def test_delivery__abandoned__others_wait_for_the_subscriber_and_are_visible(bench: Bench, endpoint: Endpoint) -> None:
-    id = bench.subscribe("Observation", endpoint.url)
+def _give_up_two(bench: Bench, endpoint: Endpoint) -> None:
+    """Two events, and a subscriber that fails until both are given up."""
     for _ in range(2):
         bench.fhir.create(_observation())
     endpoint.answers = [500] * 3
@@ -655,6 +655,11 @@ def test_delivery__abandoned__others_wait_for_the_subscriber_and_are_visible(ben
         bench.work()
         bench.clock.advance(seconds=100)
     bench.work()
+
+
+def test_delivery__abandoned__others_wait_for_the_subscriber_and_are_visible(bench: Bench, endpoint: Endpoint) -> None:
+    id = bench.subscribe("Observation", endpoint.url)
+    _give_up_two(bench, endpoint)
     bench.fhir.create(_observation())
 
     assert bench.status(id) == "error"
@@ -677,13 +682,7 @@ def test_dead_letters__sent_again_once_the_subscriber_is_back__same_numbers_and_
     bench: Bench, endpoint: Endpoint
 ) -> None:
     id = bench.subscribe("Observation", endpoint.url)
-    for _ in range(2):
-        bench.fhir.create(_observation())
-    endpoint.answers = [500] * 3
-    for _ in range(3):
-        bench.work()
-        bench.clock.advance(seconds=100)
-    bench.work()
+    _give_up_two(bench, endpoint)
     first = endpoint.bundles[0]
     _ask_again(bench, id)
     bench.work()

@@ -21,7 +21,7 @@ from dui_fhir.rest.blueprint import Rest, request_id
 from dui_fhir.rest.headers import Headers
 from dui_fhir.rest.incoming import decoded
 from dui_fhir.rest.negotiation import JSON
-from dui_fhir.rest.outgoing import VARY, compressed
+from dui_fhir.rest.outgoing import VARY, compressed, named
 from dui_fhir.service import etag, router
 from dui_fhir.service.message import ServiceRequest, ServiceResponse
 
@@ -113,7 +113,7 @@ class Front:
         response = router.serve(self._rest.engine, request, match)
         written = list(response.headers.items())
         if response.issues:
-            written.append(("X-Dui-Issues", ",".join(dict.fromkeys(issue.id for issue in response.issues))))
+            written.append(("X-Dui-Issues", named(response.issues)))
         return self._answer(environ, match, tenant, response, written, started)
 
     def _answer(

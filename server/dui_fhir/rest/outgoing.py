@@ -2,7 +2,7 @@
 
 import gzip
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from email.utils import formatdate
 from pathlib import Path
 from typing import IO
@@ -14,6 +14,7 @@ from dui_fhir.definitions.xml import to_xml
 from dui_fhir.domain import json
 from dui_fhir.domain.change import Resource
 from dui_fhir.domain.errors import NotAcceptable
+from dui_fhir.domain.issues import Issue
 from dui_fhir.rest import negotiation
 from dui_fhir.service import etag
 from dui_fhir.service.message import Params, ServiceResponse
@@ -44,10 +45,15 @@ def http_response(request: Request, response: ServiceResponse, base_url: str, pa
     if response.location is not None:
         headers["Location"] = f"{base_url}/{response.location}"
     if response.issues:
-        headers["X-Dui-Issues"] = ",".join(dict.fromkeys(issue.id for issue in response.issues))
+        headers["X-Dui-Issues"] = named(response.issues)
     headers.update(response.headers)
     _fill(request, result, body)
     return result
+
+
+def named(issues: Iterable[Issue]) -> str:
+    """Return the ids of remarks, each once: the header ``X-Dui-Issues``."""
+    return ",".join(dict.fromkeys(issue.id for issue in issues))
 
 
 def _streamed(file: Path, response: ServiceResponse) -> Response:
